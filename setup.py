@@ -1,0 +1,48 @@
+"""Installs fmi_mx with one of the two builds of MXNet: ``pip install -e '.[cpu]'`` or ``'.[cu112]'``, never both."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).resolve().parent
+
+setup(
+    name="fmi_mx",
+    version=re.search(r'__version__ = "(.+)"', (HERE / "fmi_mx" / "__init__.py").read_text())[1],
+    description="Feature map inversion of VGG-19 with Apache MXNet: every filter extracts a specific texture",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=["fmi_mx"],
+    python_requires=">=3.8,<3.13",  # NumPy 1.26, the last that MXNet 1.9.1 works with, has no wheel for 3.13
+    install_requires=[
+        "numpy>=1.20,<2",  # MXNet 1.9.1 cannot work with NumPy 2
+        "opencv-python>=4.5,<4.12",  # 4.12 and newer ask for NumPy 2
+        "matplotlib>=3.5",
+        "pyyaml>=5.4",
+        "scikit-image>=0.19",  # the authors' TV denoising; 0.19 has channel_axis
+        "tqdm>=4.60",
+        "pooch>=1.6",  # downloads with checksum, retry and progress
+        "requests>=2.20",
+        "scipy<2",  # MXNet 1.9.1 uses the namespace scipy.sparse.csr, which SciPy 2 removes
+        "setuptools; python_version>='3.12'",  # MXNet 1.9.1 imports distutils
+    ],
+    extras_require={
+        "cpu": ["mxnet==1.9.1"],
+        "cu112": [
+            "mxnet-cu112==1.9.1",
+            "nvidia-cuda-runtime-cu11==11.8.89",
+            "nvidia-cuda-nvrtc-cu11==11.8.89",
+            "nvidia-nvtx-cu11==11.8.86",
+            "nvidia-cublas-cu11==11.11.3.6",
+            "nvidia-cufft-cu11==10.9.0.58",
+            "nvidia-curand-cu11==10.3.0.86",
+            "nvidia-cusolver-cu11==11.4.1.48",
+            "nvidia-nccl-cu11==2.21.5",
+            "nvidia-cudnn-cu11==8.9.6.50",
+        ],
+        "dev": ["pytest>=7", "ruff>=0.4"],
+    },
+    entry_points={"console_scripts": ["fmi = fmi_mx.cli:main"]},
+)
