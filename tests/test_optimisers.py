@@ -1,0 +1,73 @@
+import numpy as np
+import oracles
+import pytest
+
+from fmi_mx import SGD, Stop, descend
+from fmi_mx.bench import AUTHORS_SGD
+from fmi_mx.mxnet_setup import mx
+
+
+class Bowl:
+    """loss = sum (a x - b)^2 by image, with gradients of which the steep ones are clipped."""
+
+    def __init__(self, batch=1):
+        generator = np.random.default_rng(batch)
+        self.a, self.b = generator.uniform(0.1, 3, (2, batch, 3, 2, 4))
+
+    def gradient(self, x):
+        return 2 * self.a * (self.a * x - self.b * 20)
+
+    def loss(self, x):
+        return ((self.a * x - self.b * 20) ** 2).sum((1, 2, 3))
+
+    def loss_and_gradient(self, image):
+        x = image.asnumpy().astype(np.float64)
+        return mx.nd.array(self.loss(x)), mx.nd.array(self.gradient(x))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_sgd_takes_the_authors_steps(batch):
+    bowl = Bowl(batch)
+    start = np.random.default_rng(0).uniform(-0.1, 0.1, (batch, 3, 2, 4)).astype(np.float32)
+    ours = AUTHORS_SGD.steps(mx.nd.array(start))
+    wanted = oracles.authors_sgd(start, bowl.gradient)
+    image = next(ours)
+    for _ in range(35):  # past three changes of the rate
+        clipped = np.abs(bowl.gradient(image.asnumpy())) > 20
+        image = ours.send(bowl.loss_and_gradient(image))
+        np.testing.assert_allclose(image.asnumpy(), next(wanted), rtol=2e-5, atol=1e-4)
+        if _ == 0:
+            assert clipped.any()
+            assert not clipped.all()
+
+
+def test_the_descent_reports_what_it_evaluated():
+    bowl, start, seen = Bowl(), mx.nd.ones((1, 3, 2, 4)), []
+    end = descend(bowl, start, AUTHORS_SGD, Stop(passes=12, change=0.0), seen.append)
+    images = [start.asnumpy()]
+    steps = oracles.authors_sgd(images[0], bowl.gradient)
+    images += [next(steps) for _ in range(12)]
+    assert [report.number for report in seen] == list(range(1, 13))
+    np.testing.assert_allclose(end.losses, [bowl.loss(x)[0] for x in images[:-1]], rtol=1e-4)
+    np.testing.assert_allclose([report.loss for report in seen], end.losses)
+    changes = [np.linalg.norm(new - old) / np.linalg.norm(new) for old, new in zip(images, images[1:])]
+    np.testing.assert_allclose([report.change for report in seen], changes, rtol=1e-3)
+    np.testing.assert_allclose(end.evaluated.asnumpy(), images[-2], rtol=1e-4)
+    np.testing.assert_allclose(end.image.asnumpy(), images[-1], rtol=1e-4)
+    assert end.stopped == "passes"
+    assert (start.asnumpy() == 1).all()
+
+
+def test_the_descent_stops_at_the_first_small_change():
+    bowl, seen = Bowl(), []
+    end = descend(bowl, mx.nd.ones((1, 3, 2, 4)), AUTHORS_SGD, Stop(passes=1000, change=0.005), seen.append)
+    assert end.stopped == "change"
+    assert seen[-1].change < 0.005
+    assert all(report.change >= 0.005 for report in seen[:-1])
+    assert len(end.losses) == len(seen) < 1000
+
+
+def test_a_loss_that_is_not_finite_ends_the_descent():
+    wild = SGD(learning_rate=1e30, momentum=0.9, decay=1.0, decay_every=10, clip=1e30, weight_decay=0.0, rescale=1.0)
+    with pytest.raises(FloatingPointError, match="at pass"):
+        descend(Bowl(), mx.nd.ones((1, 3, 2, 4)), wild, Stop(passes=50, change=0.0))
