@@ -1,0 +1,102 @@
+"""Images on their way in (file -> mean-subtracted float) and out (float -> clipped, denoised PNG)."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from skimage.restoration import denoise_tv_chambolle
+
+from .errors import InputError, nearest
+
+MEAN = np.array([123.68, 116.779, 103.939], dtype=np.float32)  # RGB, of the images that VGG-19 was trained on
+SMALLEST = 16  # pixels: one position of the deepest convolutions
+LARGEST = 4096  # pixels: relu1_1's code of a larger square has more numbers than MXNet's 32-bit sizes hold
+PIXELS = ("authors", "paper")
+
+
+def find_image(name, folder):
+    """The file of an image.
+
+    name: a path, or a name to be found as NAME.jpg or NAME.png in folder. Returns a Path. Raises InputError when there is
+    no such file, and names the images that are there.
+    """
+    path = Path(name)
+    if path.suffix or path.parent != Path("."):
+        if not path.is_file():
+            raise InputError(f"image {name}: {'is a directory' if path.is_dir() else 'no such file'}")
+        return path
+    for suffix in (".jpg", ".png"):
+        path = Path(folder) / f"{name}{suffix}"
+        if path.is_file():
+            return path
+    there = sorted({p.stem for suffix in ("jpg", "png") for p in Path(folder).glob(f"*.{suffix}")})
+    hint = f"images there: {', '.join(there)}{nearest(name, there)}" if there else "no images there; `fmi images fetch`"
+    raise InputError(f"image {name!r} is not in {folder} as {name}.jpg or {name}.png; {hint}")
+
+
+def read_image(path):
+    """An image file as RGB, uint8 (H, W, 3).
+
+    Grey becomes three equal channels, 16 bits become 8, EXIF rotation is applied. Raises InputError for what OpenCV cannot
+    read, for transparent pixels (they have no colour to invert), for floating-point pixels, and below 16 pixels a side.
+    """
+    data = np.fromfile(path, dtype=np.uint8)
+    raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if raw is None:
+        raise InputError(f"image {path}: not an image that OpenCV can read (PNG, JPEG, TIFF, BMP and WebP are)")
+    if raw.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"image {path}: pixels are {raw.dtype}; 8 or 16 bits are allowed, so convert it first")
+    if raw.ndim == 3 and raw.shape[2] == 4 and raw[..., 3].min() < np.iinfo(raw.dtype).max:
+        raise InputError(f"image {path}: has transparent pixels, which have no colour; flatten it onto a background first")
+    height, width = raw.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise InputError(f"image {path}: is {width}x{height} pixels; both sides must be at least {SMALLEST}")
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def file_digest(path):
+    """SHA-256 of a file's bytes, hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def scaled_size(height, width, long_edge, pixels):
+    """(height, width) with the longer side at long_edge: truncated as the authors do, or rounded (``paper``)."""
+    factor = float(long_edge) / max(height, width)
+    to_whole = int if pixels == "authors" else round
+    return to_whole(height * factor), to_whole(width * factor)
+
+
+def preprocess(image, long_edge, pixels):
+    """An image as the network takes it.
+
+    image: uint8 (H, W, 3) RGB. long_edge: pixels of the longer side of the result. pixels: ``authors`` (size truncated,
+    bilinear without smoothing, [0, 1] times 256, as their code does) or ``paper`` (which says nothing of it: size rounded,
+    smoothed when made smaller, 0..255). Returns float32 (1, 3, M, N), RGB minus the mean.
+    """
+    height, width = scaled_size(*image.shape[:2], long_edge, pixels)
+    shrinks = max(height, width) < max(image.shape[:2])
+    smooth = pixels == "paper" and shrinks
+    scaled = cv2.resize(
+        image.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if smooth else cv2.INTER_LINEAR
+    )
+    if pixels == "authors":
+        scaled *= np.float32(256 / 255)
+    return np.ascontiguousarray((scaled - MEAN).transpose(2, 0, 1)[None])
+
+
+def postprocess(image, denoise):
+    """A picture of a result: mean added, clipped, and denoised as the authors do (Chambolle's total variation).
+
+    image: float32 (1, 3, M, N), RGB minus the mean. denoise: weight of the denoising, 0 for none. Returns uint8 (M, N, 3).
+    """
+    picture = np.clip(image[0].transpose(1, 2, 0) + MEAN, 0, 255).astype(np.uint8)
+    if not denoise:
+        return picture
+    smooth = denoise_tv_chambolle(picture, weight=denoise, channel_axis=-1)
+    return np.rint(np.clip(smooth, 0, 1) * 255).astype(np.uint8)
+
+
+def png_bytes(picture):
+    """The PNG file of a picture, uint8 (M, N, 3) RGB, as bytes."""
+    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()

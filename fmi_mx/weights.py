@@ -1,0 +1,116 @@
+"""The canonical weights of VGG-19: 32 float32 arrays, RGB, (out, in, kh, kw), in a .params or an .npz file."""
+
+import hashlib
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from . import store
+from .errors import InputError
+from .mxnet_setup import mx
+from .vgg19 import weight_shapes
+
+_PARAMS_MAGIC = b"\x12\x01\0\0"  # 0x112, MXNet's kMXAPINDArrayListMagic
+_ZIP_MAGIC = b"PK\x03\x04"
+_REMEDY = "`fmi weights fetch` gets a good one"
+
+
+def read_weights(path):
+    """The arrays of a weights file, checked.
+
+    path: MXNet's .params (``arg:conv1_1_weight`` ...) or .npz (``conv1_1_weight`` ...), told apart by content.
+    Returns a dict name -> float32 array in the network's order. Raises InputError, naming the file and what is wrong, for a
+    file that is missing, cut or of another kind, and for a layer that is missing, of another shape or type, or not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        state = "is a directory" if path.is_dir() else "no such file"
+        raise InputError(f"weights {path}: {state}; give a file with --weights, or `fmi weights fetch`")
+    arrays = _read_arrays(path)
+    for name, shape in weight_shapes().items():
+        if name not in arrays:
+            raise InputError(f"weights {path}: {name} is missing; {_REMEDY}")
+        array = arrays[name]
+        if array.shape != shape:
+            raise InputError(f"weights {path}: {name} has shape {array.shape}, VGG-19's is {shape}; {_REMEDY}")
+        if array.dtype != np.float32:
+            raise InputError(f"weights {path}: {name} is {array.dtype}, not float32; {_REMEDY}")
+        if not np.isfinite(array).all():
+            raise InputError(f"weights {path}: {name} has a number that is not finite; {_REMEDY}")
+    return {name: arrays[name] for name in weight_shapes()}
+
+
+def load_weights(path, device=None):
+    """The weights as NDArrays on a device (an ``mx.Context``; the CPU when None), name -> NDArray.
+
+    Raises InputError as ``read_weights`` does.
+    """
+    return to_device(read_weights(path), device or mx.cpu())
+
+
+def to_device(arrays, device):
+    """Arrays name -> NumPy as name -> NDArray on a device."""
+    return {name: mx.nd.array(array, ctx=device) for name, array in arrays.items()}
+
+
+def weights_digest(arrays):
+    """SHA-256, hexadecimal, of the numbers themselves: the same for a .params and an .npz of the same weights."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def write_weights(arrays, path):
+    """Writes checked arrays as path's ending says: .params (``arg:`` before each name) or .npz.
+
+    The file is there whole or not at all. Raises InputError for another ending or a folder that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in (".params", ".npz"):
+        raise InputError(f"weights are written as .params or .npz, not as {path.name!r}; give --to such a name")
+    try:
+        with store.aside(path) as temporary:
+            if path.suffix == ".params":
+                mx.nd.save(str(temporary), {f"arg:{name}": mx.nd.array(array) for name, array in arrays.items()})
+            else:
+                with open(temporary, "wb") as file:
+                    np.savez(file, **arrays)
+    except OSError as error:
+        raise InputError(f"weights {path} cannot be written ({error.strerror}); give another place with --to") from error
+
+
+def _read_arrays(path):
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if start.startswith(_PARAMS_MAGIC):
+        return _read_params(path)
+    if start == _ZIP_MAGIC:
+        return _read_npz(path)
+    raise InputError(f"weights {path}: neither MXNet's .params nor an .npz; {_REMEDY}")
+
+
+def _read_params(path):
+    try:
+        arrays = mx.nd.load(str(path))
+    except mx.base.MXNetError as error:
+        raise _damaged(path, error) from error
+    if not isinstance(arrays, dict):
+        raise InputError(f"weights {path}: the arrays have no names; {_REMEDY}")
+    return {name.split(":", 1)[-1]: array.asnumpy() for name, array in arrays.items()}
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path, error):
+    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    return InputError(f"weights {path}: the file is cut or damaged ({reason}); {_REMEDY}")
