@@ -1,0 +1,63 @@
+# `make fig3` and `make test` do whatever they need first. `make help` lists what there is.
+
+WEIGHTS ?= $(or $(FMI_WEIGHTS),model/vgg19.params)
+IMAGES  ?= $(or $(FMI_IMAGES),experiments/images)
+DEVICE  ?= $(or $(FMI_DEVICE),auto)
+OUT     ?= figures
+SET     ?=
+EXTRA   ?=
+
+# The first Python that MXNet 1.9.1 can be installed for; `make setup PYTHON=...` takes another.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10 python3.9 python3.8; do \
+	$$p -c 'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+
+VENV      := .venv
+INSTALLED := $(VENV)/.installed
+FMI       := $(VENV)/bin/fmi
+OPTIONS    = --weights "$(WEIGHTS)" --images "$(IMAGES)" --device "$(DEVICE)"
+
+.PHONY: help setup model images fig3 figures test lint bench doctor clean
+
+help:
+	@echo "make fig3      install, get weights and images, compute and draw Fig. 3 (a second run resumes)"
+	@echo "make figures   every figure"
+	@echo "make test      install and test; make lint checks the style"
+	@echo "make doctor    what this machine has, and what is missing"
+	@echo "make setup | model | images | bench | clean"
+	@echo "Variables: WEIGHTS=FILE IMAGES=DIR DEVICE=auto|cpu|gpu|gpu:N OUT=DIR SET=\"KEY=VALUE ...\" EXTRA=cpu|cu112 PYTHON=..."
+
+setup: $(INSTALLED)
+
+$(INSTALLED): setup.py
+	@test -n "$(PYTHON)" || { echo "no Python 3.8 to 3.12 found; install one, or make setup PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	extra=$(EXTRA); test -n "$$extra" || extra=$$($(PYTHON) fmi_mx/gpu.py); \
+	$(VENV)/bin/pip install --quiet --editable ".[$$extra,dev]"
+	touch $@
+
+model: setup
+	@test "$(WEIGHTS)" != model/vgg19.params || $(FMI) weights fetch
+
+images: setup
+	@test "$(IMAGES)" != experiments/images || $(FMI) images fetch
+
+fig3: model images
+	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
+
+figures: fig3
+
+test: setup
+	$(VENV)/bin/pytest
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+bench: setup
+	$(FMI) bench --device "$(DEVICE)"
+
+doctor: setup
+	$(FMI) doctor $(OPTIONS)
+
+clean:
+	rm -rf $(VENV) *.egg-info build .pytest_cache .ruff_cache

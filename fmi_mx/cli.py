@@ -1,0 +1,196 @@
+"""The command ``fmi``: arguments in, exit codes out."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from .errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise InputError(f"{message}; see `{self.prog} --help`")
+
+
+def main(arguments=None):
+    """Runs a command line. arguments: list of strings, ``sys.argv[1:]`` when None. Returns the exit code: 0 done, 2 the
+    input is wrong (one line on stderr), 130 interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.command(options) or 0
+    except InputError as error:
+        print(f"fmi: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fmi: interrupted; the same command resumes", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = _Parser(prog="fmi", description="Feature map inversion of VGG-19 with Apache MXNet.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    command = commands.add_parser("run", help="compute the cells of an experiment and draw its figure")
+    command.add_argument("experiment", metavar="EXPERIMENT.yaml")
+    command.add_argument("--out", metavar="DIR", help="run folder (default: figures/NAME)")
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="replace a value of the file; dotted keys, values in YAML",
+    )
+    _add_materials(command)
+    command.set_defaults(command=_run)
+
+    command = commands.add_parser("plot", help="draw the figure again from the stored cells")
+    command.add_argument("folder", metavar="DIR")
+    command.set_defaults(command=_plot)
+
+    weights = commands.add_parser("weights", help="fetch, convert or check the weights")
+    weights = weights.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    command = weights.add_parser("fetch", help="download model/vgg19.params")
+    command.set_defaults(command=_weights_fetch)
+    command = weights.add_parser("convert", help="write weights in another format")
+    command.add_argument("source", metavar="SOURCE")
+    command.add_argument("--to", metavar="FILE", default=str(ROOT / "model" / "vgg19.params"))
+    command.set_defaults(command=_weights_convert)
+    command = weights.add_parser("check", help="say whether a weights file can be used")
+    command.add_argument("file", metavar="FILE", nargs="?", default=_default_weights())
+    command.set_defaults(command=_weights_check)
+
+    images = commands.add_parser("images", help="fetch the images")
+    images = images.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    command = images.add_parser("fetch", help="download the paper's images")
+    command.set_defaults(command=_images_fetch)
+
+    command = commands.add_parser("doctor", help="what this machine has, what is missing and what mends it")
+    _add_materials(command)
+    command.set_defaults(command=_doctor)
+
+    command = commands.add_parser("bench", help="the descent loop against the bare executor")
+    _add_materials(command)
+    command.set_defaults(command=_bench)
+    return parser
+
+
+def _default_weights():
+    return os.environ.get("FMI_WEIGHTS") or str(ROOT / "model" / "vgg19.params")
+
+
+def _add_materials(command):
+    command.add_argument(
+        "--weights", metavar="FILE", default=_default_weights(), help="default: $FMI_WEIGHTS or model/vgg19.params"
+    )
+    command.add_argument(
+        "--images",
+        metavar="DIR",
+        default=os.environ.get("FMI_IMAGES") or str(ROOT / "experiments" / "images"),
+        help="default: $FMI_IMAGES or experiments/images",
+    )
+    command.add_argument(
+        "--device",
+        metavar="auto|cpu|gpu|gpu:N",
+        default=os.environ.get("FMI_DEVICE") or "auto",
+        help="default: $FMI_DEVICE or auto",
+    )
+
+
+def _overrides(pairs):
+    """``KEY=VALUE`` strings as a dict, values read as YAML."""
+    values = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InputError(f"--set takes KEY=VALUE, is {pair!r}")
+        try:
+            values[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {pair}: the value is not YAML ({' '.join(str(error).split())})") from error
+    return values
+
+
+def _run(options):
+    from . import figures
+    from .experiment import cells, load_experiment
+    from .progress import Progress
+    from .run import run
+
+    experiment = load_experiment(options.experiment, **_overrides(options.overrides))
+    out = Path(options.out or Path("figures") / experiment.figure)
+    progress = Progress(cells(experiment))
+    try:
+        run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
+    finally:
+        progress.close()
+    print(figures.draw(out))
+
+
+def _plot(options):
+    from . import figures
+
+    print(figures.draw(options.folder))
+
+
+def _weights_fetch(_):
+    from .weights import read_weights
+
+    for path in _fetched(ROOT / "model"):
+        read_weights(path)
+
+
+def _weights_convert(options):
+    from .weights import read_weights, write_weights
+
+    write_weights(read_weights(options.source), options.to)
+    print(options.to)
+
+
+def _weights_check(options):
+    from .weights import read_weights, weights_digest
+
+    digest = weights_digest(read_weights(options.file))
+    print(f"{options.file}: all 32 arrays of VGG-19, SHA-256 of the numbers {digest}")
+
+
+def _images_fetch(_):
+    for _ in _fetched(ROOT / "experiments" / "images"):
+        pass
+
+
+def _fetched(folder):
+    """Paths of the files of folder/sources.yaml, each said once it is there."""
+    from .fetch import fetch
+
+    for path, downloaded in fetch(folder / "sources.yaml", folder):
+        print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right")
+        yield path
+
+
+def _doctor(options):
+    from .doctor import examine
+
+    facts = examine(options.weights, options.images, options.device)
+    for good, fact, remedy in facts:
+        print(f"ok       {fact}" if good else f"MISSING  {fact}; to mend it: {remedy}")
+    return 0 if all(good for good, _, _ in facts) else 1
+
+
+def _bench(options):
+    from .bench import LAYERS, loop_against_executor
+    from .mxnet_setup import choose_device
+
+    device = choose_device(options.device)
+    for layer in LAYERS:
+        found = loop_against_executor(layer, device)
+        print(
+            f"{layer} at 256x192 on {device}: executor {found['seconds_executor']:.4f} s a pass, "
+            f"loop {found['seconds_loop']:.4f} s, ratio {found['ratio']:.3f}",
+            flush=True,
+        )

@@ -1,0 +1,107 @@
+"""What this machine has for a run, what is missing, and the command that mends it."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from . import gpu
+from .errors import InputError
+from .images import find_image
+from .mxnet_setup import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, usable_cores
+from .weights import read_weights
+
+PAPER_IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
+
+
+def examine(weights, images, device):
+    """Looks at everything a run needs. weights: file. images: folder. device: as ``--device``.
+
+    Returns a list of (good, fact, remedy): whether it is as it should be, one line, and what mends it (empty where good).
+    Nothing is raised: what cannot be found out is itself a fact.
+    """
+    checks = [_python(), _numpy(), _build(), *_cuda(), _gpus(), _import(), _threads(), _device(device)]
+    return [*checks, _weights(weights), *_images(images)]
+
+
+def _python():
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 8) <= sys.version_info[:2] <= (3, 12)
+    return good, f"Python {version}", "" if good else "Python 3.8 to 3.12: make clean setup PYTHON=python3.11"
+
+
+def _numpy():
+    version = metadata.version("numpy")
+    good = int(version.split(".")[0]) < 2
+    return good, f"NumPy {version}", "" if good else "MXNet 1.9.1 needs NumPy 1: pip install 'numpy<2' 'opencv-python<4.12'"
+
+
+def _build():
+    builds = installed_builds()
+    listed = ", ".join(f"{name} {version}" for name, version in builds.items())
+    if len(builds) == 1:
+        return True, f"MXNet build: {listed}", ""
+    if builds:
+        return False, f"MXNet builds: {listed}, and both write the module mxnet", "make clean setup"
+    extra, _ = gpu.choose_build()
+    return False, "MXNet is not installed", f"make setup, or pip install -e '.[{extra}]'"
+
+
+def _import():
+    try:
+        return True, f"import mxnet: {import_mxnet().__version__}", ""
+    except InputError as error:
+        return False, f"import mxnet: {error.__cause__}".splitlines()[0], "what is marked above; else make clean setup"
+
+
+def _cuda():
+    if "mxnet-cu112" not in installed_builds():
+        return [(True, "CUDA libraries: not needed by the CPU build", "")]
+    missing = [library for module, library in CUDA_LIBRARIES if not cuda_library(module, library)]
+    if missing:
+        return [(False, f"CUDA libraries: {', '.join(missing)} not in this environment", "pip install -e '.[cu112]'")]
+    return [(True, f"CUDA libraries: all {len(CUDA_LIBRARIES)} from PyPI", "")]
+
+
+def _gpus():
+    try:
+        found = gpu.compute_capabilities()
+    except OSError as error:
+        needed = "mxnet-cu112" in installed_builds()
+        remedy = "install NVIDIA's driver, or take the CPU build: make clean setup EXTRA=cpu" if needed else ""
+        return not needed, f"GPUs: none ({error})", remedy
+    listed = ", ".join(
+        f"gpu:{n} of compute capability {c[0]}.{c[1]} ({'can' if gpu.can_run(c) else 'cannot'} run mxnet-cu112)"
+        for n, c in enumerate(found)
+    )
+    return True, f"GPUs: {listed or 'none'}", ""
+
+
+def _threads():
+    return True, f"threads: {usable_cores()} cores may be used", ""
+
+
+def _device(text):
+    try:
+        return True, f"device {text}: {choose_device(text)}", ""
+    except InputError as error:
+        return False, f"device {text}: {error}", "--device cpu, or mend what is marked above"
+
+
+def _weights(path):
+    try:
+        read_weights(path)
+        return True, f"weights: {path}", ""
+    except InputError as error:
+        return False, str(error).rpartition(";")[0], "make model, or --weights FILE"
+
+
+def _images(folder):
+    missing = []
+    for name in PAPER_IMAGES:
+        try:
+            find_image(name, folder)
+        except InputError:
+            missing.append(name)
+    if missing:
+        return [(False, f"images: {', '.join(missing)} not in {Path(folder)}", "make images, or --images DIR")]
+    return [(True, f"images: all {len(PAPER_IMAGES)} of the paper in {Path(folder)}", "")]
