@@ -124,7 +124,7 @@ def _run(options):
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
-    progress = Progress(cells(experiment))
+    progress = Progress(cells(experiment), sys.stderr)
     try:
         run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
     finally:

@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import math
 import os
+import sys
 import threading
 from importlib import metadata
 from pathlib import Path
@@ -97,6 +98,8 @@ def prepare_environment():
 def import_mxnet():
     """Prepares and imports MXNet. Returns the module; raises InputError (one line, with the remedy) where it cannot."""
     with _import_lock:
+        if "mxnet" in sys.modules:
+            return sys.modules["mxnet"]
         prepare_environment()
         for name, kind in _REMOVED_ALIASES.items():
             if name not in np.__dict__:
@@ -114,7 +117,9 @@ class _LazyMXNet:
     """Stands for the module ``mxnet``, imported at the first attribute asked for."""
 
     def __getattr__(self, name):
-        return getattr(import_mxnet(), name)
+        value = getattr(import_mxnet(), name)
+        setattr(self, name, value)  # found without this detour from now on
+        return value
 
 
 mx = _LazyMXNet()

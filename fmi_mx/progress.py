@@ -1,7 +1,5 @@
 """What a person sees of a run: a bar on a terminal, elsewhere one line a cell."""
 
-import sys
-
 from tqdm import tqdm
 
 from .vgg19 import multiply_adds
@@ -14,10 +12,10 @@ class Progress:
     cells: the cells of the run. stream: where to write; a bar only where it is a terminal.
     """
 
-    def __init__(self, cells, stream=sys.stderr):
+    def __init__(self, cells, stream):
         self._stream, self._count, self._done = stream, len(cells), 0
-        self._passes = 100  # a guess for the first cell; the mean of those computed from then on
-        self._computed = []
+        self._computed = []  # passes of each cell computed in this run
+        self._work = 0.0  # of the cells done
         self._bar = None
         if stream.isatty():
             self._bar = tqdm(
@@ -28,30 +26,35 @@ class Progress:
 
     def on_pass(self, cell, report):
         """After each pass: cell in hand, pass and loss, and a share of the cell's work."""
-        if self._bar is None:
-            return
-        self._bar.set_description_str(
-            f"{self._done}/{self._count} cells, {cell.name}: pass {report.number}, loss {report.loss:.4g}", refresh=False
-        )
-        if report.number <= self._passes:
-            self._bar.update(multiply_adds(cell.layer) / self._passes)
+        if self._bar is not None:
+            done = f"{self._done}/{self._count} cells"
+            text = f"{done}, {cell.name}: pass {report.number}, loss {report.loss:.4g}"
+            self._bar.set_description_str(text, refresh=False)
+            share = min(report.number / self._expected_passes(), 1.0)
+            self._advance(self._work + share * multiply_adds(cell.layer))
 
     def on_cell(self, cell, record, stored):
         """After each cell."""
         self._done += 1
+        self._work += multiply_adds(cell.layer)
         if not stored:
             self._computed.append(record["passes"])
-            self._passes = round(sum(self._computed) / len(self._computed))
-        if self._bar is None:
-            what = "stored already" if stored else f"{record['seconds']:.1f} s"
-            print(
-                f"[{self._done}/{self._count}] {cell.name}: {record['passes']} passes, "
-                f"loss {record['loss_first']:.4g} -> {record['loss_last']:.4g}, {what}",
-                file=self._stream,
-                flush=True,
-            )
+        if self._bar is not None:
+            self._advance(self._work)
+            return
+        what = "stored already" if stored else f"{record['seconds']:.1f} s"
+        loss = f"loss {record['loss_first']:.4g} -> {record['loss_last']:.4g}"
+        line = f"[{self._done}/{self._count}] {cell.name}: {record['passes']} passes, {loss}, {what}"
+        print(line, file=self._stream, flush=True)
 
     def close(self):
         """Ends the bar's line."""
         if self._bar is not None:
             self._bar.close()
+
+    def _expected_passes(self):
+        """The mean of the cells computed so far, and for the first a guess."""
+        return sum(self._computed) / len(self._computed) if self._computed else 100
+
+    def _advance(self, work):
+        self._bar.update(work - self._bar.n)

@@ -55,7 +55,7 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
             specification = specify(experiment, cell, materials, digests.get(cell.predecessor))
             digests[cell.name] = _digest(specification)
             record = store.read_record(out, cell.name)
-            stored = record is not None and record["specification"] == specification
+            stored = record is not None and record.get("specification") == specification
             if not stored:
                 record = compute(experiment, cell, materials, specification, out, on_pass)
             records.append(record)

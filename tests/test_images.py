@@ -99,7 +99,7 @@ def test_the_long_edge(shape, pixels, size):
     assert scaled_size(*shape, 512, pixels) == size
 
 
-def test_the_authors_pixels(tmp_path):
+def test_the_authors_pixels():
     """Bilinear without smoothing, [0, 1] times 256, RGB minus the mean: against scikit-image, which they used."""
     small = preprocess(RGB, 17, "authors")
     wanted = resize(RGB / 255, (11, 17), order=1, anti_aliasing=False, mode="edge") * 256 - [123.68, 116.779, 103.939]

@@ -1,0 +1,117 @@
+import importlib
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from fmi_mx import cli
+
+SMALL = ["--set", "long_edge=32", "--set", "layers=[relu1_1, relu2_1]", "--set", "filters=0-1", "--set", "stop.passes=3"]
+
+
+@pytest.fixture
+def fmi(fig3, weights_file, images_folder, tmp_path, monkeypatch, capsys):
+    """Runs ``fmi`` in an empty folder; returns (exit code, stdout, stderr)."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("FMI_WEIGHTS", str(weights_file))
+    monkeypatch.setenv("FMI_IMAGES", str(images_folder))
+    monkeypatch.setenv("FMI_DEVICE", "cpu")
+
+    def fmi(*arguments):
+        code = cli.main([str(fig3) if argument == "FIG3" else str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return fmi
+
+
+def test_run_draws_the_figure_beside_the_folder_and_plot_draws_it_again(fmi, tmp_path):
+    code, out, err = fmi("run", "FIG3", *SMALL)
+    assert (code, out.strip()) == (0, str(tmp_path / "here" / "figures" / "fig3.png"))
+    assert err.count("\n") == 8
+    drawn = (tmp_path / "here" / "figures" / "fig3.png").read_bytes()
+    (tmp_path / "here" / "figures" / "fig3.png").unlink()
+    assert fmi("plot", "figures/fig3")[0] == 0
+    assert (tmp_path / "here" / "figures" / "fig3.png").read_bytes() == drawn
+
+
+def bad_files(folder):
+    (folder / "text.jpg").write_text("this is text")
+    (folder / "cut.npz").write_bytes(b"PK\x03\x04cut")
+    (folder / "is_a_file").write_text("")
+    cv2.imwrite(str(folder / "one_pixel.png"), np.zeros((1, 1, 3), np.uint8))
+    (folder / "misspelt.yaml").write_text("figure: fig3\nlayerz: [relu1_1]\n")
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["run", "none.yaml"], "none.yaml: no such file"),
+    (["run", "."], "is a directory"),
+    (["run", "BAD/misspelt.yaml"], "unknown key 'layerz' (did you mean 'layers'?)"),
+    (["run", "FIG3", "--set", "images=[nothing]"], "image 'nothing' is not in"),
+    (["run", "FIG3", "--set", "images=[BAD/none.jpg]"], "no such file"),
+    (["run", "FIG3", "--set", "images=[BAD/.]"], "is a directory"),
+    (["run", "FIG3", "--set", "images=[BAD/text.jpg]"], "not an image that OpenCV can read"),
+    (["run", "FIG3", "--set", "images=[BAD/one_pixel.png]"], "is 1x1 pixels"),
+    (["run", "FIG3", "--set", "layers=[relu9_9]"], "layer 'relu9_9' is not in VGG-19"),
+    (["run", "FIG3", "--set", "filters=512", "--set", "layers=relu4_2"], "filter 512 is not in relu4_2; its filters are"),
+    (["run", "FIG3", "--set", "long_edge=-1"], "long_edge: must be a whole number"),
+    (["run", "FIG3", "--set", "long_edge=[]"], "long_edge: must be a whole number"),
+    (["run", "FIG3", "--set", "layers=[]"], "layers: is an empty list"),
+    (["run", "FIG3", "--set", "longedge=96"], "did you mean 'long_edge'?"),
+    (["run", "FIG3", "--set", "long_edge"], "--set takes KEY=VALUE"),
+    (["run", "FIG3", "--set", "layers=[relu1_1"], "not YAML"),
+    (["run", "FIG3", "--device", "gpu"], "device 'gpu' cannot be used"),
+    (["run", "FIG3", "--device", "gpu:77"], "device 'gpu:77' cannot be used"),
+    (["run", "FIG3", "--device", "tpu"], "allowed are auto, cpu, gpu and gpu:N"),
+    (["run", "FIG3", "--weights", "none.params"], "weights none.params: no such file"),
+    (["run", "FIG3", "--weights", "BAD/cut.npz"], "cut or damaged"),
+    (["run", "FIG3", "--out", "BAD/is_a_file/run"], "cannot be written"),
+    (["run", "FIG3", "--out", "BAD/is_a_file"], "cannot be written"),
+    (["run"], "EXPERIMENT.yaml"),
+    (["run", "FIG3", "--colour"], "--colour"),
+    (["frobnicate"], "frobnicate"),
+    ([], "COMMAND"),
+    (["plot", "none"], "no finished run"),
+    (["weights", "check", "none.params"], "no such file"),
+    (["weights", "convert", "none.params", "--to", "x.npz"], "no such file"),
+    (["bench", "--device", "gpu"], "cannot be used"),
+])  # fmt: skip
+def test_bad_input_is_one_line_exit_code_2_and_nothing_written(fmi, tmp_path, arguments, message):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    bad_files(bad)
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = fmi(*[argument.replace("BAD", str(bad)) for argument in arguments])
+    assert code == 2
+    assert out == ""
+    assert err.startswith("fmi: error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_weights_convert_and_check(fmi, weights_file):
+    assert fmi("weights", "convert", weights_file, "--to", "vgg19.params")[0] == 0
+    one, two = fmi("weights", "check")[1], fmi("weights", "check", "vgg19.params")[1]
+    assert one.split()[-1] == two.split()[-1]
+    assert len(one.split()[-1]) == 64
+
+
+def test_interrupted_says_that_it_resumes(fmi, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("fmi_mx.run"), "descend", interrupt)
+    code, _, err = fmi("run", "FIG3", *SMALL)
+    assert code == 130
+    assert err == "fmi: interrupted; the same command resumes\n"
+
+
+def test_python_m_and_help():
+    done = subprocess.run([sys.executable, "-m", "fmi_mx", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for command in ("run", "plot", "weights", "images", "doctor", "bench"):
+        assert command in done.stdout

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+
+import pytest
+
+from fmi_mx import doctor
+
+IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
+
+
+@pytest.fixture
+def images(tmp_path):
+    for name in IMAGES:
+        (tmp_path / f"{name}.jpg").touch()
+    return tmp_path
+
+
+def facts(weights, images, device="cpu"):
+    return {
+        fact.split(" ")[0].rstrip(":"): (good, fact, remedy)
+        for good, fact, remedy in doctor.examine(weights, images, device)
+    }
+
+
+def test_a_machine_that_has_everything(weights_file, images):
+    found = doctor.examine(weights_file, images, "cpu")
+    assert [(fact, remedy) for good, fact, remedy in found if not good] == []
+    text = "\n".join(fact for _, fact, _ in found)
+    for word in (
+        "Python 3",
+        "NumPy 1",
+        "MXNet build: mxnet",
+        "CUDA libraries",
+        "GPUs",
+        "import mxnet: 1.9.1",
+        "threads",
+        "device cpu",
+    ):
+        assert word in text
+    assert all("\n" not in fact for _, fact, _ in found)
+
+
+def test_what_is_missing_comes_with_a_remedy(tmp_path, images):
+    (images / "the_scream.jpg").unlink()
+    found = facts(tmp_path / "none.params", images, "gpu")
+    assert found["weights"] == (False, f"weights {tmp_path / 'none.params'}: no such file", "make model, or --weights FILE")
+    assert found["images"][0] is False
+    assert "the_scream not in" in found["images"][1]
+    assert "make images" in found["images"][2]
+    assert found["device"][0] is False
+    assert "--device cpu" in found["device"][2]
+
+
+def test_cu112_without_its_libraries_and_driver(weights_file, images, monkeypatch):
+    monkeypatch.setattr(doctor, "installed_builds", lambda: {"mxnet-cu112": "1.9.1"})
+    found = facts(weights_file, images)
+    assert "libcudart.so.11.0" in found["CUDA"][1]
+    assert found["CUDA"][2] == "pip install -e '.[cu112]'"
+    if not found["GPUs"][0]:
+        assert "EXTRA=cpu" in found["GPUs"][2]
+
+
+@pytest.mark.parametrize("builds, words", [({}, "not installed"), ({"mxnet": "1.9.1", "mxnet-cu112": "1.9.1"}, "both")])
+def test_no_build_or_two(weights_file, images, monkeypatch, builds, words):
+    monkeypatch.setattr(doctor, "installed_builds", lambda: builds)
+    good, fact, remedy = next(found for found in doctor.examine(weights_file, images, "cpu") if words in found[1])
+    assert not good
+    assert "setup" in remedy
+
+
+def test_it_works_where_mxnet_cannot_be_imported(tmp_path):
+    (tmp_path / "mxnet").mkdir()
+    (tmp_path / "mxnet" / "__init__.py").write_text("raise OSError('libcuda.so.1: cannot open shared object file')")
+    done = subprocess.run(
+        [sys.executable, "-m", "fmi_mx", "doctor"], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "MISSING  import mxnet: libcuda.so.1: cannot open shared object file; to mend it: " in done.stdout
+    assert "ok       NumPy" in done.stdout

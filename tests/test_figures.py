@@ -1,0 +1,79 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from fmi_mx import InputError, load_experiment
+from fmi_mx.experiment import as_data
+from fmi_mx.figures import draw, fmi_figure
+
+
+def colour(name):
+    """A colour for each cell that no other has."""
+    number = sum(ord(letter) * 31**i for i, letter in enumerate(name)) % 200**3
+    return number % 200 + 20, number // 200 % 200 + 20, number // 200**2 % 200 + 20
+
+
+def picture(name):
+    return np.full((30, 40, 3), colour(name), np.uint8)
+
+
+def decode(data):
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def places(figure, names):
+    """Centre (row, column) and size of the area that each cell's colour fills."""
+    found = {}
+    for name in names:
+        rows, columns = np.nonzero((figure == colour(name)).all(axis=2))
+        assert len(rows), f"{name} is not drawn"
+        found[name] = (rows.mean(), columns.mean(), np.ptp(rows), np.ptp(columns))
+    return found
+
+
+def test_fig3_has_a_part_an_image_a_row_a_layer_and_a_column_a_filter(fig3):
+    experiment = load_experiment(fig3)
+    names = {
+        (i, l, f): f"{i}.{l}.f{f:03d}" for i in experiment.images for l in experiment.layers for f in experiment.filters
+    }
+    figure = decode(fmi_figure(as_data(experiment), picture))
+    found = places(figure, names.values())
+    for row, column, height, width in found.values():
+        assert height / width == pytest.approx(30 / 40, rel=0.05)
+        assert width > 350  # readable: five columns of a 10-inch page at 200 dpi
+        assert (figure[int(row), int(column)] < 250).any()
+    for image in experiment.images:
+        for layer in experiment.layers:
+            row = [found[names[image, layer, f]] for f in experiment.filters]
+            assert np.ptp([place[0] for place in row]) < 2
+            assert (np.diff([place[1] for place in row]) > 0).all()
+        for f in experiment.filters:
+            column = [found[names[image, layer, f]] for layer in experiment.layers]
+            assert np.ptp([place[1] for place in column]) < 2
+            assert (np.diff([place[0] for place in column]) > 0).all()
+    first, second = (max(found[names[i, l, 0]][0] for l in experiment.layers) for i in experiment.images)
+    assert first < second
+
+
+def test_many_filters_are_wrapped(fig3):
+    experiment = load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-18")
+    names = [f"golden_gate.relu1_2.f{f:03d}" for f in range(19)]
+    found = places(decode(fmi_figure(as_data(experiment), picture)), names)
+    rows = [round(found[name][0] / 10) for name in names]
+    assert len(set(rows[:8])) == len(set(rows[8:16])) == len(set(rows[16:])) == 1
+    assert rows[0] < rows[8] < rows[16]
+
+
+def test_the_same_cells_give_the_same_bytes(fig3):
+    data = as_data(load_experiment(fig3, filters="0-1"))
+    assert fmi_figure(data, picture) == fmi_figure(data, picture)
+
+
+def test_an_unfinished_run_and_a_lost_cell_are_refused(fig3, tmp_path):
+    with pytest.raises(InputError, match="no finished run"):
+        draw(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"experiment": as_data(load_experiment(fig3)), "cells": []}))
+    with pytest.raises(InputError, match="lacks the cell golden_gate.relu1_2.f000"):
+        draw(tmp_path)

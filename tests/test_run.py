@@ -1,0 +1,197 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import oracles
+import pytest
+
+from fmi_mx import InputError, cells, load_experiment, run, store
+from fmi_mx.images import postprocess, preprocess, read_image
+from fmi_mx.run import initial_image
+from fmi_mx.vgg19 import LAYERS
+
+SMALL = {"long_edge": 32, "layers": ["relu1_1", "relu2_1"], "filters": "0-2", "stop.passes": 6}
+
+
+def small(fig3, **overrides):
+    return load_experiment(fig3, **{**SMALL, **overrides})
+
+
+@pytest.fixture
+def compute(weights_file, images_folder, tmp_path):
+    """Runs an experiment into a folder of tmp_path; returns (folder, names of the cells that were computed)."""
+
+    def compute(experiment, name="run", images=images_folder):
+        computed = []
+
+        def on_cell(cell, _, stored):
+            if not stored:
+                computed.append(cell.name)
+
+        run(experiment, tmp_path / name, weights_file, images, "cpu", on_cell)
+        return tmp_path / name, computed
+
+    return compute
+
+
+def contents(folder):
+    """Files of a run, what a stopwatch said left out."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        data = path.read_bytes()
+        if path.suffix == ".json" and path.name != "run.json":
+            data = {key: value for key, value in json.loads(data).items() if key != "seconds"}
+        found[str(path.relative_to(folder))] = data
+    return found
+
+
+def relu2_1(image, arrays):
+    return oracles.code(image, arrays, list(LAYERS)[:7])
+
+
+def test_every_cell_is_stored_whole(fig3, compute):
+    folder, computed = compute(small(fig3))
+    names = [cell.name for cell in cells(small(fig3))]
+    assert computed == names
+    assert json.loads((folder / "run.json").read_text())["cells"] == names
+    for name in names:
+        record = store.read_record(folder, name)
+        image = store.read_array(folder, name, "image")
+        loss = store.read_array(folder, name, "loss")
+        assert image.dtype == np.float32
+        assert image.shape in {(1, 3, 24, 32), (1, 3, 32, 24)}
+        assert len(loss) == record["passes"] == 6
+        assert (record["loss_first"], record["loss_last"]) == (loss[0], loss[-1])
+        assert record["stopped"] == "passes"
+        assert record["seconds"] > 0
+        np.testing.assert_array_equal(read_image(folder / "cells" / f"{name}.png"), postprocess(image, 0.2))
+
+
+def test_the_loss_the_energy_and_its_share_are_numpys(fig3, compute, arrays, images_folder):
+    folder, _ = compute(small(fig3))
+    name = "golden_gate.relu2_1.f001"
+    record = store.read_record(folder, name)
+    content = preprocess(read_image(images_folder / "golden_gate.png"), 32, "authors")
+    target = oracles.isolate(relu2_1(content, arrays), 1)
+    start = initial_image(small(fig3), cells(small(fig3))[4], content.shape)
+    assert record["specification"]["name"] == name == cells(small(fig3))[4].name
+    np.testing.assert_allclose(record["loss_first"], oracles.inversion_loss(relu2_1(start, arrays), target)[0], rtol=1e-4)
+    np.testing.assert_allclose(record["target_energy"], target.sum(), rtol=1e-4)
+    for key, image in (("energy_share_content", content), ("energy_share", store.read_array(folder, name, "image"))):
+        code = relu2_1(image, arrays)
+        np.testing.assert_allclose(record[key], code[0, 1].sum() / code.sum(), rtol=1e-3)
+    assert record["energy_share"] > record["energy_share_content"]
+
+
+def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays):
+    folder, _ = compute(small(fig3, target="authors"))
+    name, before = "golden_gate.relu2_1.f002", "golden_gate.relu2_1.f001"
+    record = store.read_record(folder, name)
+    assert record["specification"]["predecessor"]["name"] == before
+    evaluated = store.read_array(folder, before, "evaluated")
+    target = oracles.isolate(relu2_1(evaluated, arrays), 2)
+    np.testing.assert_allclose(record["target_energy"], target.sum(), rtol=1e-4)
+    # evaluated is where the last loss was computed, one update before the image
+    assert np.abs(evaluated - store.read_array(folder, before, "image")).max() > 0.1
+    first = oracles.isolate(relu2_1(store.read_array(folder, "golden_gate.relu2_1.f000", "evaluated"), arrays), 1)
+    np.testing.assert_allclose(
+        oracles.inversion_loss(relu2_1(evaluated, arrays), first), store.read_record(folder, before)["loss_last"], rtol=1e-3
+    )
+
+
+def test_a_second_run_computes_nothing_and_changes_nothing(fig3, compute):
+    folder, _ = compute(small(fig3))
+    before = contents(folder)
+    assert compute(small(fig3))[1] == []
+    assert contents(folder) == before
+
+
+def test_only_what_is_missing_or_changed_is_computed(fig3, compute):
+    folder, _ = compute(small(fig3))
+    (folder / "cells" / "neckarfront.relu1_1.f001.npz").unlink()
+    assert compute(small(fig3))[1] == ["neckarfront.relu1_1.f001"]
+    added = compute(small(fig3, filters="0-3"))[1]
+    assert len(added) == 4
+    assert all(name.endswith("f003") for name in added)
+    assert len(compute(small(fig3, **{"optimiser.clip": 5}))[1]) == 12
+
+
+def test_another_image_under_the_same_name_is_noticed(fig3, compute, images_folder, tmp_path):
+    compute(small(fig3))
+    changed = tmp_path / "images"
+    changed.mkdir()
+    for name in ("golden_gate", "neckarfront"):
+        (changed / f"{name}.png").write_bytes((images_folder / "golden_gate.png").read_bytes())
+    assert all(name.startswith("neckarfront") for name in compute(small(fig3), images=changed)[1])
+
+
+@pytest.mark.parametrize("target", ["paper", "authors"])
+def test_resuming_gives_the_bytes_of_an_uninterrupted_run(fig3, compute, target):
+    experiment = small(fig3, target=target)
+    whole, _ = compute(experiment, "whole")
+    part, _ = compute(experiment, "part")
+    for gone in ("golden_gate.relu1_1.f001.json", "neckarfront.relu2_1.f000.png", "neckarfront.relu2_1.f002.npz"):
+        (part / "cells" / gone).unlink()
+    (part / "run.json").unlink()
+    assert len(compute(experiment, "part")[1]) == 3
+    assert contents(part) == contents(whole)
+
+
+def test_a_changed_predecessor_recomputes_its_chain(fig3, compute):
+    compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1", filters=[0, 1, 2]))
+    assert compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1", filters=[0, 2]))[1] == [
+        "golden_gate.relu1_1.f002"
+    ]
+
+
+def test_a_cell_alone_is_what_it_is_in_the_figure(fig3, compute):
+    whole, _ = compute(small(fig3), "whole")
+    one, _ = compute(small(fig3, images="neckarfront", layers="relu2_1", filters=2), "one")
+    found = contents(one)
+    for name in (name for name in found if name.startswith("cells/")):
+        assert found[name] == contents(whole)[name]
+
+
+def test_the_seed_and_the_name_decide_the_initial_image(fig3):
+    experiment, other_seed = small(fig3), small(fig3, seed=1)
+    one, two = cells(experiment)[:2]
+    first = initial_image(experiment, one, (1, 3, 24, 32))
+    assert first.dtype == np.float32
+    assert np.abs(first).max() <= 0.1
+    np.testing.assert_array_equal(first, initial_image(experiment, one, (1, 3, 24, 32)))
+    assert np.abs(first - initial_image(experiment, two, (1, 3, 24, 32))).max() > 0.05
+    assert np.abs(first - initial_image(other_seed, one, (1, 3, 24, 32))).max() > 0.05
+
+
+def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, compute, tmp_path):
+    with pytest.raises(InputError, match=r"32x24 pixels is too small for pool5; both sides must be at least 32"):
+        compute(small(fig3, layers=["relu1_1", "pool5"]))
+    assert not (tmp_path / "run").exists()
+
+
+def test_steps_that_explode_are_the_users_to_mend(fig3, compute):
+    with pytest.raises(InputError, match="cell golden_gate.relu1_1.f000: the loss is .* at pass .*learning_rate"):
+        compute(small(fig3, **{"optimiser.learning_rate": 1e30, "optimiser.clip": 1e30}))
+
+
+def test_kill_9_loses_at_most_the_cell_in_hand(fig3, compute, weights_file, images_folder, tmp_path):
+    settings = {**SMALL, "stop.passes": 60}
+    options = [arg for key, value in settings.items() for arg in ("--set", f"{key}={str(value).replace(chr(39), '')}")]
+    command = [sys.executable, "-m", "fmi_mx", "run", str(fig3), "--out", str(tmp_path / "killed"), *options,
+               "--weights", str(weights_file), "--images", str(images_folder), "--device", "cpu"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 60
+    while len(list((tmp_path / "killed").glob("cells/*.json"))) < 3 and time.time() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path.stem for path in (tmp_path / "killed").glob("cells/*.json")}
+    assert 3 <= len(done) < 12
+    experiment = load_experiment(fig3, **settings)
+    killed, computed = compute(experiment, "killed")
+    assert set(computed) == {cell.name for cell in cells(experiment)} - done
+    assert contents(killed) == contents(compute(experiment, "whole")[0])

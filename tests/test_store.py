@@ -1,0 +1,85 @@
+import fcntl
+
+import numpy as np
+import pytest
+
+from fmi_mx import InputError, store
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_cell_comes_back(tmp_path):
+    with store.locked(tmp_path / "run") as folder:
+        store.save_cell(folder, "a.relu1_2.f000", b"png", {"image": np.arange(6.0)}, {"passes": 3})
+        assert store.read_record(folder, "a.relu1_2.f000") == {"passes": 3}
+        np.testing.assert_array_equal(store.read_array(folder, "a.relu1_2.f000", "image"), np.arange(6.0))
+    assert sorted(files(folder)) == [".lock"] + [f"cells/a.relu1_2.f000.{end}" for end in ("json", "npz", "png")]
+
+
+@pytest.mark.parametrize("suffix", ["png", "npz", "json"])
+def test_a_cell_with_a_file_gone_is_not_there(tmp_path, suffix):
+    with store.locked(tmp_path) as folder:
+        store.save_cell(folder, "a", b"png", {"image": np.zeros(1)}, {})
+    (tmp_path / "cells" / f"a.{suffix}").unlink()
+    assert store.read_record(tmp_path, "a") is None
+
+
+@pytest.mark.parametrize("broken", ["a.npz", "a.png", "a.json"])
+def test_a_cell_written_over_and_cut_off_is_not_there(tmp_path, monkeypatch, broken):
+    """Neither the old cell, half replaced, nor the new one: whatever file the writing was stopped at."""
+    with store.locked(tmp_path) as folder:
+        store.save_cell(folder, "a", b"old", {"image": np.zeros(1)}, {"which": "old"})
+        rename = store.os.replace
+
+        def stop_at(source, target):
+            if target.name == broken:
+                raise KeyboardInterrupt
+            rename(source, target)
+
+        monkeypatch.setattr(store.os, "replace", stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            store.save_cell(folder, "a", b"new", {"image": np.ones(1)}, {"which": "new"})
+    assert store.read_record(tmp_path, "a") is None
+
+
+def test_the_same_cell_is_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        with store.locked(tmp_path / name) as folder:
+            store.save_cell(folder, "a", b"png", {"image": np.ones(3), "loss": np.zeros(2)}, {"passes": 1})
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_a_second_run_is_refused_and_told_of_the_first(tmp_path):
+    with store.locked(tmp_path) as folder:
+        with pytest.raises(InputError, match=r"in use by process \d+ on ") as caught, store.locked(folder):
+            pytest.fail("two runs in one folder")
+        assert "\n" not in str(caught.value)
+    with store.locked(tmp_path):  # free again
+        pass
+
+
+def test_the_lock_of_a_dead_run_holds_nobody_up_and_its_leftovers_go(tmp_path):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / ".lock").write_text("process 1 on elsewhere")
+    (tmp_path / "cells" / ".tmp-a.npz").write_bytes(b"half")
+    with store.locked(tmp_path):
+        assert sorted(files(tmp_path)) == [".lock"]
+        with open(tmp_path / ".lock") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert (tmp_path / ".lock").read_text() == ""
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"), store.locked(tmp_path / "file" / "run"):
+        pass
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path):
+    (tmp_path / "x").write_text("old")
+    with pytest.raises(ZeroDivisionError), store.aside(tmp_path / "x") as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert files(tmp_path) == {"x": b"old"}
