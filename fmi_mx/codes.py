@@ -19,3 +19,44 @@ def isolate(code, l):
     everything = mx.sym.sum(code, axis=1, keepdims=True)
     chosen = mx.sym.reshape(mx.sym.contrib.arange_like(code, axis=1) == l, shape=(1, -1, 1, 1))
     return mx.sym.broadcast_mul(everything, chosen)
+
+
+def reallocate(code, v):
+    """Eq. (3), RMCI: share v[k] of the code's energy goes to feature map k, whose activation pattern stays as it is.
+
+    code: Symbol (B, C, M, N). v: Symbol (B, C), or (1, C) for all images alike. Returns a Symbol (B, C, M, N) with
+    out[b, k] = code[b, k] / sum(code[b, k]) * v[b, k] * sum(code[b]). A dead feature map (sum 0) has no pattern to carry
+    energy and stays 0; v is first divided by its sum over the live ones, which so receive the dead ones' share in
+    proportion, and the energy of the code is kept (a code that is dead altogether stays 0). The authors' code divides
+    0 by 0 there.
+    """
+    energy = energies(code)
+    live = energy != 0
+    share = mx.sym.broadcast_mul(v, live)
+    total = mx.sym.sum(share, axis=1, keepdims=True)
+    share = mx.sym.broadcast_div(share, total + (total == 0))
+    scale = mx.sym.broadcast_mul(share, mx.sym.sum(energy, axis=1, keepdims=True)) / (energy + (1 - live))
+    return mx.sym.broadcast_mul(code, _as_maps(scale))
+
+
+def match_by_rank(code, style):
+    """The authors' direct ``purposeful`` mode, which the paper does not have: feature maps change places.
+
+    code: Symbol (B, C, M, N). style: Symbol (B, C, P, Q), the style image's code. The feature map of rank r in the code's
+    energies goes to the place of rank r in the style's energies, and is shifted so that its mean is that place's mean in the
+    style. Returns a Symbol (B, C, M, N); activations may come out negative, as in the authors' code.
+    """
+    places = mx.sym.broadcast_equal(mx.sym.expand_dims(_ranks(style), axis=2), mx.sym.expand_dims(_ranks(code), axis=1))
+    moved = mx.sym.reshape_like(mx.sym.batch_dot(places, mx.sym.reshape(code, shape=(0, 0, -1))), code)
+    shift = mx.sym.mean(style, axis=(2, 3)) - mx.sym.mean(moved, axis=(2, 3))
+    return mx.sym.broadcast_add(moved, _as_maps(shift))
+
+
+def _ranks(code):
+    """The rank of each feature map's energy within its code, from 0: Symbol (B, C)."""
+    return mx.sym.argsort(mx.sym.argsort(energies(code), axis=1), axis=1)
+
+
+def _as_maps(x):
+    """(B, C) -> (B, C, 1, 1)."""
+    return mx.sym.reshape(x, shape=(0, 0, 1, 1))

@@ -62,3 +62,56 @@ def authors_sgd(image, gradients):
         x = x + velocity
         images.append(x)
         yield x
+
+
+def reallocate(x, v):
+    """Eq. (3), feature map by feature map; the share of a dead one goes to the others in proportion."""
+    out = np.zeros_like(x)
+    for b in range(x.shape[0]):
+        live = [k for k in range(x.shape[1]) if x[b, k].sum() != 0]
+        for k in live:
+            out[b, k] = x[b, k] / x[b, k].sum() * v[b, k] / sum(v[b, i] for i in live) * x[b].sum()
+    return out
+
+
+def match_by_rank(x, style):
+    """The authors' direct mode, as their loop has it."""
+    out = np.zeros_like(x)
+    for b in range(x.shape[0]):
+        into = np.argsort(style[b].sum((1, 2)))
+        source = np.argsort(x[b].sum((1, 2)))
+        for i in range(x.shape[1]):
+            out[b, into[i]] = x[b, source[i]] - x[b, source[i]].mean() + style[b, into[i]].mean()
+    return out
+
+
+def pmci_loss(content, target, styles, sums, alpha, beta, normalise):
+    """Eq. (5), or with the authors' divisors."""
+    result = []
+    for b in range(content.shape[0]):
+        m, n = content.shape[2:]
+        loss = alpha * ((content[b] - target[b]) ** 2).sum() / (m * n if normalise == "authors" else 1)
+        for code, wanted in zip(styles, sums):
+            c, m, n = code.shape[1:]
+            square = sum((code[b, k].sum() - wanted[b, k]) ** 2 for k in range(c))
+            loss += beta * square / (c * m * n if normalise == "authors" else 1)
+        result.append(loss)
+    return np.array(result)
+
+
+def gram(x):
+    """F F^T, a sum over positions as Gatys et al. have it."""
+    return np.einsum("bimn,bjmn->bij", x, x)
+
+
+def gatys_loss(content, target, styles, style_codes, alpha, beta, normalise):
+    """Gatys et al. 2016, Eqs. (1), (4), (5) and (7), for a style image of the content's size."""
+    loss = alpha * ((content - target) ** 2).sum((1, 2, 3)) * (0.5 if normalise == "paper" else 1)
+    for code, style in zip(styles, style_codes):
+        c, positions = code.shape[1], code.shape[2] * code.shape[3]
+        square = ((gram(code) - gram(style)) ** 2).sum((1, 2))
+        if normalise == "paper":
+            loss = loss + beta / len(styles) * square / (4 * c**2 * positions**2)
+        else:
+            loss = loss + beta * square / (2 * c**2 * positions)
+    return loss

@@ -67,6 +67,7 @@ def test_the_descent_stops_at_the_first_small_change():
     assert len(end.losses) == len(seen) < 1000
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_a_loss_that_is_not_finite_ends_the_descent():
     wild = SGD(learning_rate=1e30, momentum=0.9, decay=1.0, decay_every=10, clip=1e30, weight_decay=0.0, rescale=1.0)
     with pytest.raises(FloatingPointError, match="at pass"):
