@@ -16,11 +16,13 @@ INSTALLED := $(VENV)/.installed
 FMI       := $(VENV)/bin/fmi
 OPTIONS    = --weights "$(WEIGHTS)" --images "$(IMAGES)" --device "$(DEVICE)"
 
-.PHONY: help setup model images fig3 figures test lint bench doctor clean
+FIGURES := fig1 fig2 fig3 fig4 fig5
+
+.PHONY: help setup model images $(FIGURES) figures test lint bench doctor clean
 
 help:
-	@echo "make fig3      install, get weights and images, compute and draw Fig. 3 (a second run resumes)"
-	@echo "make figures   every figure"
+	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
+	@echo "make figures   all five figures"
 	@echo "make test      install and test; make lint checks the style"
 	@echo "make doctor    what this machine has, and what is missing"
 	@echo "make setup | model | images | bench | clean"
@@ -41,10 +43,10 @@ model: setup
 images: setup
 	@test "$(IMAGES)" != experiments/images || $(FMI) images fetch
 
-fig3: model images
+$(FIGURES): model images
 	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
 
-figures: fig3
+figures: $(FIGURES)
 
 test: setup
 	$(VENV)/bin/pytest

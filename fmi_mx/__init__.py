@@ -3,10 +3,11 @@ Extracts a Specific Texture in Convolutional Neural Networks"."""
 
 __version__ = "0.1.0"
 
-from .codes import energies, isolate
+from .cell import Cell, cells
+from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
 from .errors import InputError
-from .experiment import Cell, Experiment, cells, load_experiment
-from .losses import inversion_loss
+from .experiment import Experiment, load_experiment
+from .losses import gatys_loss, gram, inversion_loss, pmci_loss
 from .optimisers import SGD, Descent, Pass, Stop, descend
 from .problem import Problem, encode
 from .run import run
@@ -14,23 +15,29 @@ from .vgg19 import layer_code, vgg19
 from .weights import load_weights
 
 __all__ = [
-    "SGD",
     "Cell",
     "Descent",
     "Experiment",
     "InputError",
     "Pass",
     "Problem",
+    "SGD",
     "Stop",
     "cells",
     "descend",
+    "draw_shares",
     "encode",
     "energies",
+    "gatys_loss",
+    "gram",
     "inversion_loss",
     "isolate",
     "layer_code",
     "load_experiment",
     "load_weights",
+    "match_by_rank",
+    "pmci_loss",
+    "reallocate",
     "run",
     "vgg19",
 ]

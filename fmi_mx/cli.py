@@ -118,7 +118,8 @@ def _overrides(pairs):
 
 def _run(options):
     from . import figures
-    from .experiment import cells, load_experiment
+    from .cell import cells
+    from .experiment import load_experiment
     from .progress import Progress
     from .run import run
 

@@ -1,6 +1,11 @@
 """Energies and modified codes, as Symbols of a code."""
 
+import numpy as np
+
+from .errors import InputError
 from .mxnet_setup import mx
+
+DRAWS = ("paper", "authors")
 
 
 def energies(code):
@@ -37,6 +42,21 @@ def reallocate(code, v):
     share = mx.sym.broadcast_div(share, total + (total == 0))
     scale = mx.sym.broadcast_mul(share, mx.sym.sum(energy, axis=1, keepdims=True)) / (energy + (1 - live))
     return mx.sym.broadcast_mul(code, _as_maps(scale))
+
+
+def draw_shares(draw, count, generator):
+    """The v of Eq. (3), drawn at random.
+
+    draw: ``paper`` (v >= 0 and sum 1, uniform on that simplex) or ``authors`` (normal with mean 3 and standard deviation
+    1000, over its sum: signs are mixed and the numbers large, and Fig. 4 was made so). count: feature maps.
+    generator: ``numpy.random.Generator``. Returns float64 (1, count) with sum 1. Raises InputError for another draw.
+    """
+    if draw == "paper":
+        return generator.dirichlet(np.ones(count))[None]
+    if draw == "authors":
+        v = generator.normal(3, 1000, (1, count))
+        return v / v.sum()
+    raise InputError(f"draw {draw!r} is not known; allowed are {' and '.join(DRAWS)}")
 
 
 def match_by_rank(code, style):

@@ -1,4 +1,4 @@
-"""A figure's YAML file -> an Experiment -> the list of its cells. Everything is checked here, by name."""
+"""A figure's YAML file -> an Experiment. Everything that a file can get wrong is refused here, by name."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -7,41 +7,44 @@ from typing import Optional
 
 import yaml
 
-from . import images, vgg19
+from . import codes, images, losses, vgg19
+from .cell import cells, image_name
 from .errors import InputError, nearest
 from .optimisers import SGD, Stop
-from .readers import choice, list_of, mapping, name, number, read_keys, whole
+from .readers import choice, list_of, mapping, name, number, read_keys, text, whole
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Every number of a figure. The fields are the keys of the YAML file, where each is explained with its source."""
+    """Every number of a figure. The fields are the keys of the YAML file, where each is explained with its source; a key
+    that the method does not have is None."""
 
     figure: str
     method: str
     images: tuple
-    layers: tuple
-    filters: tuple
-    target: str
-    pool: str
     long_edge: int
     pixels: str
-    seed: int
-    start: float
-    optimiser: SGD
-    stop: Stop
-    denoise: float
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One picture of a figure. predecessor: name of the cell from whose code the target is taken (``target: authors``)."""
-
-    name: str
-    image: str
-    layer: str
-    filter: int
-    predecessor: Optional[str]
+    credits: Optional[tuple] = None
+    layers: Optional[tuple] = None
+    filters: Optional[tuple] = None
+    isolated: Optional[int] = None
+    target: Optional[str] = None
+    draws: Optional[int] = None
+    draw: Optional[str] = None
+    styles: Optional[tuple] = None
+    style_size: Optional[str] = None
+    losses: Optional[tuple] = None
+    content_layer: Optional[str] = None
+    style_layers: Optional[tuple] = None
+    alpha: Optional[float] = None
+    beta: Optional[float] = None
+    normalise: Optional[str] = None
+    pool: Optional[str] = None
+    seed: Optional[int] = None
+    start: Optional[float] = None
+    optimiser: Optional[SGD] = None
+    stop: Optional[Stop] = None
+    denoise: Optional[float] = None
 
 
 def load_experiment(path, **overrides):
@@ -61,36 +64,31 @@ def load_experiment(path, **overrides):
         data = mapping(data)
         for key, value in overrides.items():
             _override(data, key, value)
-        experiment = Experiment(**read_keys(data, _SCHEMA))
+        experiment = Experiment(**read_keys(data, _schema(data)))
         _check_together(experiment)
     except InputError as error:
         raise InputError(f"experiment {path}: {error}") from error
     return experiment
 
 
-def cells(experiment):
-    """The cells of a figure, a chained cell behind its predecessor. Returns a list of ``Cell``."""
-    found = []
-    for image in experiment.images:
-        for layer in experiment.layers:
-            predecessor = None
-            for l in experiment.filters:
-                found.append(Cell(f"{image_name(image)}.{layer}.f{l:03d}", image, layer, l, predecessor))
-                if experiment.target == "authors":
-                    predecessor = found[-1].name
-    return found
-
-
-def image_name(image):
-    """The name that an image, given by name or by path, has in the names of cells."""
-    return Path(image).stem if Path(image).suffix else Path(image).name
-
-
 def as_data(experiment):
-    """An experiment as JSON and YAML hold it (tuples as lists); the optimiser's name is its class's in lower case."""
-    data = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(experiment).items()}
-    data["optimiser"] = {"name": type(experiment.optimiser).__name__.lower(), **data["optimiser"]}
+    """An experiment as JSON and YAML hold it: tuples as lists, without the keys that its method does not have; the
+    optimiser's name is its class's in lower case."""
+    data = {key: value for key, value in asdict(experiment).items() if value is not None}
+    data = {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
+    if experiment.optimiser:
+        data["optimiser"] = {"name": type(experiment.optimiser).__name__.lower(), **data["optimiser"]}
     return data
+
+
+def _schema(data):
+    """The keys, with their readers, of the method that the file names."""
+    if "method" not in data:
+        raise InputError(f"key 'method' is missing; it is one of {', '.join(_SCHEMAS)}")
+    try:
+        return _SCHEMAS[choice(*_SCHEMAS)(data["method"])]
+    except InputError as error:
+        raise InputError(f"method: {error}") from error
 
 
 def _override(data, key, value):
@@ -99,20 +97,30 @@ def _override(data, key, value):
     for parent in parents:
         data = data.get(parent) if isinstance(data, dict) else None
     if not isinstance(data, dict) or last not in data:
-        known = list(data) if isinstance(data, dict) else list(_SCHEMA)
-        raise InputError(f"unknown key {key!r} to set{nearest(last, known)}; known are {', '.join(map(str, known))}")
+        known = list(map(str, data)) if isinstance(data, dict) else ["keys of the file"]
+        raise InputError(f"unknown key {key!r} to set{nearest(last, known)}; known are {', '.join(known)}")
     data[last] = value
 
 
 def _check_together(experiment):
     """What no key can say alone: filters that a layer has, sizes that a layer needs, names that are told apart."""
-    for layer in experiment.layers:
+    for layer in {layer for cell in cells(experiment) for layer in cell.layers}:
         vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
-        for l in experiment.filters:
+    isolated = () if experiment.isolated is None else (experiment.isolated,)
+    for layer in experiment.layers or ():
+        for l in (*(experiment.filters or ()), *isolated):
             vgg19.check_filter(layer, l)
-    names = [image_name(image) for image in experiment.images]
-    if len(set(names)) < len(names):
-        raise InputError(f"images: two of them have one name ({', '.join(names)}); names of files must differ")
+    for key, entries in (("images", experiment.images), ("styles", experiment.styles or ())):
+        names = [image_name(image) for image in entries]
+        if len(set(names)) < len(names):
+            raise InputError(f"{key}: two of them have one name ({', '.join(names)}); names of files must differ")
+    if experiment.credits is not None and len(experiment.credits) != len(experiment.images):
+        raise InputError(f"credits: {len(experiment.credits)} of them for {len(experiment.images)} images; give one each")
+    if experiment.alpha == experiment.beta == 0:
+        raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
+
+
+# Readers of what only experiments have.
 
 
 def _image(value):
@@ -125,7 +133,7 @@ def _layer(value):
     if not isinstance(value, str):
         raise InputError(f"must be the name of a layer such as relu4_2, is {value!r}")
     vgg19.check_layer(value)
-    return [value]
+    return value
 
 
 def _filters(value):
@@ -136,6 +144,17 @@ def _filters(value):
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return [value]
     raise InputError(f"must be numbers from 0 or ranges such as 0-15 within 0 to 511, has {value!r}")
+
+
+def _credits(value):
+    if not isinstance(value, list):
+        raise InputError(f"must be a list of text, is {value!r}")
+    return tuple(text(entry) for entry in value)
+
+
+def _one(read):
+    """A reader of one value as one of a list's entries."""
+    return lambda value: [read(value)]
 
 
 _SGD = {
@@ -160,19 +179,41 @@ def _stop(value):
     return Stop(**read_keys(mapping(value), {"passes": whole(1), "change": number(0)}))
 
 
-_SCHEMA = {
+_LAYERS = {"layers": list_of(_one(_layer))}
+_STYLE = {"styles": list_of(_image), "style_size": choice(*images.STYLE_SIZES)}
+_EVERY = {
     "figure": name,
-    "method": choice("fmi"),
+    "method": text,
     "images": list_of(_image),
-    "layers": list_of(_layer),
-    "filters": list_of(_filters),
-    "target": choice("paper", "authors"),
-    "pool": choice(*vgg19.POOLINGS),
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "pixels": choice(*images.PIXELS),
+}
+_POOL = {"pool": choice(*vgg19.POOLINGS)}
+_DESCENT = {
+    **_EVERY,
+    **_POOL,
     "seed": whole(0),
     "start": number(0, above=True),
     "optimiser": _optimiser,
     "stop": _stop,
     "denoise": number(0),
+}
+# The keys of each method, each with its reader.
+_SCHEMAS = {
+    "fmi": {**_DESCENT, **_LAYERS, "filters": list_of(_filters), "target": choice("paper", "authors")},
+    "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1), "draw": choice(*codes.DRAWS)},
+    "inversion": {**_DESCENT, **_LAYERS},
+    "purposeful": {**_DESCENT, **_LAYERS, **_STYLE},
+    "transfer": {
+        **_DESCENT,
+        **_STYLE,
+        "losses": list_of(_one(choice("gatys", "pmci"))),
+        "content_layer": _layer,
+        "style_layers": list_of(_one(_layer)),
+        "alpha": number(0),
+        "beta": number(0),
+        "normalise": choice(*losses.NORMALISATIONS),
+    },
+    "maps": {**_EVERY, **_POOL, **_LAYERS, "filters": list_of(_filters), "isolated": whole(0)},
+    "images": {**_EVERY, "credits": _credits},
 }

@@ -1,23 +1,32 @@
-"""Lays the stored cells of a run out as the paper does."""
+"""Lays the stored cells of a run out as the paper does: parts below one another, each a grid of pictures with labels."""
 
 import io
 import json
 from pathlib import Path
-from string import ascii_lowercase
+from string import ascii_letters
+from typing import List, NamedTuple
 
 import cv2
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from . import store
+from .cell import image_name
 from .errors import InputError
-from .experiment import image_name
 
-COLUMNS = 8  # more filters than this are wrapped, so that a sweep stays readable
+COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
 WIDTH, LEFT, TOP, BOTTOM, GAP = 10.0, 0.3, 0.3, 0.45, 0.05  # inches
-LARGEST = 2.5  # inches of a cell's width, where there are few columns
-_LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+LARGEST = 2.5  # inches of a picture's width, where there are few columns
+METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
+
+
+class Part(NamedTuple):
+    """A part of a figure. title: below it. rows: (label, [(column label, picture)]); pictures uint8 (H, W, 3)."""
+
+    title: str
+    rows: list
 
 
 def draw(folder):
@@ -32,63 +41,155 @@ def draw(folder):
         raise InputError(
             f"{folder} holds no finished run (run.json); `fmi run EXPERIMENT.yaml --out {folder}` first"
         ) from error
+    if experiment["method"] == "maps":
+        parts = maps_parts(experiment, lambda name, array: store.read_array(folder, name, array))
+    else:
+        parts = LAYOUTS[experiment["method"]](experiment, lambda name: _picture(folder, name))
     path = folder.resolve().with_name(f"{folder.resolve().name}.png")
-    store.write_file(path, fmi_figure(experiment, lambda name: _picture(folder, name)))
+    store.write_file(path, grid(parts))
     return path
 
 
-def fmi_figure(experiment, picture):
-    """Fig. 3: one part an image, (a), (b), ...; a row a layer, a column a filter, both labelled.
+# Layouts: experiment as ``experiment.as_data`` gives it, picture(name of a cell) -> parts.
 
-    experiment: as ``experiment.as_data`` gives it. picture(name): the picture of a cell, uint8 (H, W, 3).
-    Returns the PNG's bytes.
+
+def fmi_parts(experiment, picture):
+    """Fig. 3: a part an image, a row a layer, a column a filter."""
+    return _part_an_image(experiment, lambda name: [
+        (layer, [(str(f), picture(f"{name}.{layer}.f{f:03d}")) for f in experiment["filters"]])
+        for layer in experiment["layers"]
+    ])  # fmt: skip
+
+
+def rmci_parts(experiment, picture):
+    """Fig. 4: a part an image, a row a draw, a column a layer."""
+    return _part_an_image(experiment, lambda name: [
+        ("", [(layer, picture(f"{name}.{layer}.draw{draw}")) for layer in experiment["layers"]])
+        for draw in range(1, experiment["draws"] + 1)
+    ])  # fmt: skip
+
+
+def inversion_parts(experiment, picture):
+    """A part an image, a column a layer."""
+    return _part_an_image(experiment, lambda name: [
+        ("", [(layer, picture(f"{name}.{layer}.inversion")) for layer in experiment["layers"]])
+    ])  # fmt: skip
+
+
+def purposeful_parts(experiment, picture):
+    """A part an image, a row a style, behind the style a column a layer."""
+    return _part_an_image(experiment, lambda name: [
+        (letter, [("style", picture(f"{style}.style"))]
+         + [(layer, picture(f"{name}.{style}.{layer}.purposeful")) for layer in experiment["layers"]])
+        for letter, style in _lettered(experiment["styles"])
+    ])  # fmt: skip
+
+
+def transfer_parts(experiment, picture):
+    """Fig. 5: one part, a row a style (A, B, ...), behind the style a column a content image and method."""
+    rows = []
+    for letter, style in _lettered(experiment["styles"]):
+        row = [("style", picture(f"{style}.style"))]
+        for image in map(image_name, experiment["images"]):
+            row += [(METHOD_NAMES[loss], picture(f"{image}.{style}.{loss}")) for loss in experiment["losses"]]
+        rows.append((letter, row))
+    return [Part("", rows)]
+
+
+def images_parts(experiment, picture):
+    """Fig. 2: the images in one row, each with its credit."""
+    pictures = [(name, picture(f"{name}.content")) for name in map(image_name, experiment["images"])]
+    credits = "; ".join(f"{name}: {credit}" for (name, _), credit in zip(pictures, experiment["credits"]))
+    return [Part(credits, [("", pictures)])]
+
+
+def maps_parts(experiment, array):
+    """Fig. 1: for each image and layer the feature maps before Eq. (2) and after, each on a scale of its own from 0 (black)
+    to its largest activation, which the title gives.
+
+    array(name, key): an array of a stored cell.
     """
-    rows = _rows(experiment["layers"], experiment["filters"])
-    columns = max(len(filters) for _, filters in rows)
-    cell_width = min((WIDTH - LEFT) / columns, LARGEST)
-    parts, height = [], 0.0
-    for number, image in enumerate(experiment["images"]):
-        cells = [(layer, [(f, picture(f"{image_name(image)}.{layer}.f{f:03d}")) for f in fs]) for layer, fs in rows]
-        shape = cells[0][1][0][1].shape
-        parts.append((f"({ascii_lowercase[number % 26]}) {image_name(image)}", cells, cell_width * shape[0] / shape[1]))
-        height += TOP + len(rows) * parts[-1][2] + BOTTOM
-    figure = Figure(figsize=(LEFT + columns * cell_width, height), dpi=DPI)
-    top = height
-    for title, cells, cell_height in parts:
-        _draw_part(figure, top, title, cells, cell_width, cell_height)
-        top -= TOP + len(cells) * cell_height + BOTTOM
+    parts = []
+    for name in map(image_name, experiment["images"]):
+        for layer in experiment["layers"]:
+            cell = f"{name}.{layer}.maps"
+            for key, when in (("before", "the code"), ("after", f"Eq. (2) for filter {experiment['isolated']}")):
+                maps = array(cell, key)
+                pictures = [(str(f), _grey(one, maps.max())) for f, one in zip(experiment["filters"], maps)]
+                parts.append((f"{name}, {layer}, {when}; white is {maps.max():.4g}", [(layer, pictures)]))
+    return [Part(f"({letter}) {title}", rows) for letter, (title, rows) in zip(ascii_letters, parts)]
+
+
+LAYOUTS = {
+    "fmi": fmi_parts,
+    "rmci": rmci_parts,
+    "inversion": inversion_parts,
+    "purposeful": purposeful_parts,
+    "transfer": transfer_parts,
+    "images": images_parts,
+}
+
+
+def grid(parts: List[Part]):
+    """Draws parts below one another. Returns the PNG's bytes."""
+    parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
+    columns = max(len(pictures) for part in parts for _, pictures in part.rows)
+    width = min((WIDTH - LEFT) / columns, LARGEST)
+    heights = [width * np.divide(*part.rows[0][1][0][1].shape[:2]) for part in parts]
+    total = sum(TOP + len(part.rows) * height + BOTTOM for part, height in zip(parts, heights))
+    figure = Figure(figsize=(LEFT + columns * width, total), dpi=DPI)
+    top = total
+    for part, height in zip(parts, heights):
+        _draw_part(figure, top, part, width, height)
+        top -= TOP + len(part.rows) * height + BOTTOM
     data = io.BytesIO()
     FigureCanvasAgg(figure).print_png(data)
     return data.getvalue()
 
 
-def _rows(layers, filters):
-    """(layer, its filters in this row): one row a layer, or several where the filters are too many for one."""
-    return [(layer, filters[i : i + COLUMNS]) for layer in layers for i in range(0, len(filters), COLUMNS)]
+def _wrapped(rows):
+    """Rows of at most COLUMNS pictures."""
+    return [(label, row[i : i + COLUMNS]) for label, row in rows for i in range(0, len(row), COLUMNS)]
 
 
-def _draw_part(figure, top, title, rows, cell_width, cell_height):
-    """One image's rows, (layer, [(filter, picture)]). top: inches above the figure's lower edge; sizes too."""
+def _draw_part(figure, top, part, cell_width, cell_height):
+    """One part. top: inches above the figure's lower edge; sizes too."""
     width, height = figure.get_size_inches()
-    labelled = None
-    for i, (layer, cells) in enumerate(rows):
+    first = [label for label, _ in part.rows[0][1]]
+    for i, (label, row) in enumerate(part.rows):
         bottom = top - TOP - (i + 1) * cell_height
-        filters = [number for number, _ in cells]
-        for j, (number, picture) in enumerate(cells):
+        wrapped = [column for column, _ in row] != first
+        for j, (column, picture) in enumerate(row):
             box = (LEFT + j * cell_width, bottom, cell_width - GAP, cell_height - GAP)
             axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
             axis.set(xticks=[], yticks=[])
             axis.imshow(picture, aspect="auto")
             if i == 0:
-                axis.set_title(str(number), fontsize=12, pad=3)
-            elif filters != labelled:  # a wrapped row, whose filters are not those above it
-                axis.text(0.03, 0.95, str(number), transform=axis.transAxes, va="top", fontsize=8, bbox=_LABEL)
+                axis.set_title(column, fontsize=12, pad=3)
+            elif wrapped:  # its columns are not those above it
+                axis.text(0.03, 0.95, column, transform=axis.transAxes, va="top", fontsize=8,
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
             if j == 0:
-                axis.set_ylabel(layer, fontsize=12)
-        labelled = labelled or filters
-    figure.text(
-        0.5, (top - TOP - len(rows) * cell_height - 0.6 * BOTTOM) / height, title, ha="center", va="center", fontsize=13
-    )
+                axis.set_ylabel(label, fontsize=12)
+    below = top - TOP - len(part.rows) * cell_height - 0.6 * BOTTOM
+    figure.text(0.5, below / height, part.title, ha="center", va="center", fontsize=12, wrap=True)
+
+
+def _part_an_image(experiment, rows):
+    """A part, (a), (b), ..., for each content image. rows(name of the image): its rows."""
+    names = [image_name(image) for image in experiment["images"]]
+    return [Part(f"({letter}) {name}", rows(name)) for letter, name in zip(ascii_letters, names)]
+
+
+def _lettered(styles):
+    """(A, name), (B, name), ... of style images."""
+    return [(letter.upper(), image_name(style)) for letter, style in zip(ascii_letters, styles)]
+
+
+def _grey(feature_map, white):
+    """A feature map as a grey picture, 0 black, white white, each position a block of pixels."""
+    levels = np.rint(np.clip(feature_map / (white or 1), 0, 1) * 255).astype(np.uint8)
+    return np.repeat(levels.repeat(8, axis=0).repeat(8, axis=1)[..., None], 3, axis=2)
 
 
 def _picture(folder, name):

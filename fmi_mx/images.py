@@ -13,6 +13,7 @@ MEAN = np.array([123.68, 116.779, 103.939], dtype=np.float32)  # RGB, of the ima
 SMALLEST = 16  # pixels: one position of the deepest convolutions
 LARGEST = 4096  # pixels: relu1_1's code of a larger square has more numbers than MXNet's 32-bit sizes hold
 PIXELS = ("authors", "paper")
+STYLE_SIZES = ("authors", "paper")
 
 
 def find_image(name, folder):
@@ -61,28 +62,49 @@ def file_digest(path):
 
 
 def scaled_size(height, width, long_edge, pixels):
-    """(height, width) with the longer side at long_edge: truncated as the authors do, or rounded (``paper``)."""
+    """(height, width) with the longer side at long_edge: truncated as the authors do, or rounded (``paper``). Raises
+    InputError where no pixel is left of the shorter side."""
     factor = float(long_edge) / max(height, width)
     to_whole = int if pixels == "authors" else round
-    return to_whole(height * factor), to_whole(width * factor)
+    size = to_whole(height * factor), to_whole(width * factor)
+    if min(size) < 1:
+        raise InputError(f"an image of {width}x{height} pixels has none left across at long_edge {long_edge}")
+    return size
 
 
 def preprocess(image, long_edge, pixels):
-    """An image as the network takes it.
+    """A content image as the network takes it.
 
     image: uint8 (H, W, 3) RGB. long_edge: pixels of the longer side of the result. pixels: ``authors`` (size truncated,
     bilinear without smoothing, [0, 1] times 256, as their code does) or ``paper`` (which says nothing of it: size rounded,
     smoothed when made smaller, 0..255). Returns float32 (1, 3, M, N), RGB minus the mean.
     """
-    height, width = scaled_size(*image.shape[:2], long_edge, pixels)
-    shrinks = max(height, width) < max(image.shape[:2])
-    smooth = pixels == "paper" and shrinks
-    scaled = cv2.resize(
-        image.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if smooth else cv2.INTER_LINEAR
-    )
-    if pixels == "authors":
-        scaled *= np.float32(256 / 255)
-    return np.ascontiguousarray((scaled - MEAN).transpose(2, 0, 1)[None])
+    scaled = _resize(image, scaled_size(*image.shape[:2], long_edge, pixels), smooth=pixels == "paper")
+    return _as_input(scaled * np.float32(256 / 255) if pixels == "authors" else scaled)
+
+
+def preprocess_style(image, content_size, long_edge, pixels, style_size):
+    """A style image as the network takes it: 0..255, which the authors scale to 255 where they scale contents to 256.
+
+    image: uint8 (H, W, 3) RGB. content_size: (M, N) of the content image. style_size: ``authors`` (made exactly the
+    content's size, whatever its shape) or ``paper`` (which lets I^c and I^s differ: its own shape, with long_edge).
+    pixels: smoothed as for ``preprocess``. Returns float32 (1, 3, P, Q), RGB minus the mean.
+    """
+    size = content_size if style_size == "authors" else scaled_size(*image.shape[:2], long_edge, pixels)
+    return _as_input(_resize(image, size, smooth=pixels == "paper"))
+
+
+def _resize(image, size, smooth):
+    """float32 (M, N, 3) of the size asked for; smooth: average what is made smaller, else bilinear alone."""
+    height, width = size
+    shrinks = height * width < image.shape[0] * image.shape[1]
+    interpolation = cv2.INTER_AREA if smooth and shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image.astype(np.float32), (width, height), interpolation=interpolation)
+
+
+def _as_input(image):
+    """(M, N, 3) in 0..255 -> (1, 3, M, N) minus the mean."""
+    return np.ascontiguousarray((image - MEAN).transpose(2, 0, 1)[None])
 
 
 def postprocess(image, denoise):

@@ -15,11 +15,11 @@ class Progress:
     def __init__(self, cells, stream):
         self._stream, self._count, self._done = stream, len(cells), 0
         self._computed = []  # passes of each cell computed in this run
-        self._work = 0.0  # of the cells done
+        self._finished = 0.0  # work of the cells done
         self._bar = None
         if stream.isatty():
             self._bar = tqdm(
-                total=sum(multiply_adds(cell.layer) for cell in cells),
+                total=sum(_work(cell) for cell in cells),
                 file=stream,
                 bar_format="{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}<{remaining}]",
             )
@@ -31,21 +31,22 @@ class Progress:
             text = f"{done}, {cell.name}: pass {report.number}, loss {report.loss:.4g}"
             self._bar.set_description_str(text, refresh=False)
             share = min(report.number / self._expected_passes(), 1.0)
-            self._advance(self._work + share * multiply_adds(cell.layer))
+            self._advance(self._finished + share * _work(cell))
 
     def on_cell(self, cell, record, stored):
         """After each cell."""
         self._done += 1
-        self._work += multiply_adds(cell.layer)
-        if not stored:
+        self._finished += _work(cell)
+        if not stored and "passes" in record:
             self._computed.append(record["passes"])
         if self._bar is not None:
-            self._advance(self._work)
+            self._advance(self._finished)
             return
-        what = "stored already" if stored else f"{record['seconds']:.1f} s"
-        loss = f"loss {record['loss_first']:.4g} -> {record['loss_last']:.4g}"
-        line = f"[{self._done}/{self._count}] {cell.name}: {record['passes']} passes, {loss}, {what}"
-        print(line, file=self._stream, flush=True)
+        facts = ["stored already"] if stored else []
+        if "passes" in record:
+            loss = f"loss {record['loss_first']:.4g} -> {record['loss_last']:.4g}"
+            facts = [f"{record['passes']} passes", loss, *(facts or [f"{record['seconds']:.1f} s"])]
+        print(f"[{self._done}/{self._count}] {cell.name}: {', '.join(facts) or 'done'}", file=self._stream, flush=True)
 
     def close(self):
         """Ends the bar's line."""
@@ -58,3 +59,8 @@ class Progress:
 
     def _advance(self, work):
         self._bar.update(work - self._bar.n)
+
+
+def _work(cell):
+    """What a pass of a cell costs, up to a constant."""
+    return max(map(multiply_adds, cell.layers), default=0.0)

@@ -86,3 +86,10 @@ def list_of(read_entry):
         return tuple(values)
 
     return read
+
+
+def text(value):
+    """Words."""
+    if not isinstance(value, str) or not value:
+        raise InputError(f"must be text, is {value!r}")
+    return value

@@ -43,7 +43,7 @@ def bad_files(folder):
     (folder / "cut.npz").write_bytes(b"PK\x03\x04cut")
     (folder / "is_a_file").write_text("")
     cv2.imwrite(str(folder / "one_pixel.png"), np.zeros((1, 1, 3), np.uint8))
-    (folder / "misspelt.yaml").write_text("figure: fig3\nlayerz: [relu1_1]\n")
+    (folder / "misspelt.yaml").write_text("method: fmi\nlayerz: [relu1_1]\n")
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -104,7 +104,7 @@ def test_interrupted_says_that_it_resumes(fmi, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("fmi_mx.run"), "descend", interrupt)
+    monkeypatch.setattr(importlib.import_module("fmi_mx.compute"), "descend", interrupt)
     code, _, err = fmi("run", "FIG3", *SMALL)
     assert code == 130
     assert err == "fmi: interrupted; the same command resumes\n"

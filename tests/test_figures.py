@@ -6,7 +6,7 @@ import pytest
 
 from fmi_mx import InputError, load_experiment
 from fmi_mx.experiment import as_data
-from fmi_mx.figures import draw, fmi_figure
+from fmi_mx.figures import draw, fmi_parts, grid
 
 
 def colour(name):
@@ -38,7 +38,7 @@ def test_fig3_has_a_part_an_image_a_row_a_layer_and_a_column_a_filter(fig3):
     names = {
         (i, l, f): f"{i}.{l}.f{f:03d}" for i in experiment.images for l in experiment.layers for f in experiment.filters
     }
-    figure = decode(fmi_figure(as_data(experiment), picture))
+    figure = decode(grid(fmi_parts(as_data(experiment), picture)))
     found = places(figure, names.values())
     for row, column, height, width in found.values():
         assert height / width == pytest.approx(30 / 40, rel=0.05)
@@ -60,7 +60,7 @@ def test_fig3_has_a_part_an_image_a_row_a_layer_and_a_column_a_filter(fig3):
 def test_many_filters_are_wrapped(fig3):
     experiment = load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-18")
     names = [f"golden_gate.relu1_2.f{f:03d}" for f in range(19)]
-    found = places(decode(fmi_figure(as_data(experiment), picture)), names)
+    found = places(decode(grid(fmi_parts(as_data(experiment), picture))), names)
     rows = [round(found[name][0] / 10) for name in names]
     assert len(set(rows[:8])) == len(set(rows[8:16])) == len(set(rows[16:])) == 1
     assert rows[0] < rows[8] < rows[16]
@@ -68,7 +68,7 @@ def test_many_filters_are_wrapped(fig3):
 
 def test_the_same_cells_give_the_same_bytes(fig3):
     data = as_data(load_experiment(fig3, filters="0-1"))
-    assert fmi_figure(data, picture) == fmi_figure(data, picture)
+    assert grid(fmi_parts(data, picture)) == grid(fmi_parts(data, picture))
 
 
 def test_an_unfinished_run_and_a_lost_cell_are_refused(fig3, tmp_path):

@@ -10,8 +10,8 @@ import oracles
 import pytest
 
 from fmi_mx import InputError, cells, load_experiment, run, store
+from fmi_mx.compute import cell_generator, initial_image
 from fmi_mx.images import postprocess, preprocess, read_image
-from fmi_mx.run import initial_image
 from fmi_mx.vgg19 import LAYERS
 
 SMALL = {"long_edge": 32, "layers": ["relu1_1", "relu2_1"], "filters": "0-2", "stop.passes": 6}
@@ -49,6 +49,10 @@ def contents(folder):
     return found
 
 
+def first_image(experiment, cell, shape):
+    return initial_image(experiment, cell_generator(experiment, cell), shape)
+
+
 def relu2_1(image, arrays):
     return oracles.code(image, arrays, list(LAYERS)[:7])
 
@@ -77,7 +81,7 @@ def test_the_loss_the_energy_and_its_share_are_numpys(fig3, compute, arrays, ima
     record = store.read_record(folder, name)
     content = preprocess(read_image(images_folder / "golden_gate.png"), 32, "authors")
     target = oracles.isolate(relu2_1(content, arrays), 1)
-    start = initial_image(small(fig3), cells(small(fig3))[4], content.shape)
+    start = first_image(small(fig3), cells(small(fig3))[4], content.shape)
     assert record["specification"]["name"] == name == cells(small(fig3))[4].name
     np.testing.assert_allclose(record["loss_first"], oracles.inversion_loss(relu2_1(start, arrays), target)[0], rtol=1e-4)
     np.testing.assert_allclose(record["target_energy"], target.sum(), rtol=1e-4)
@@ -159,12 +163,12 @@ def test_a_cell_alone_is_what_it_is_in_the_figure(fig3, compute):
 def test_the_seed_and_the_name_decide_the_initial_image(fig3):
     experiment, other_seed = small(fig3), small(fig3, seed=1)
     one, two = cells(experiment)[:2]
-    first = initial_image(experiment, one, (1, 3, 24, 32))
+    first = first_image(experiment, one, (1, 3, 24, 32))
     assert first.dtype == np.float32
     assert np.abs(first).max() <= 0.1
-    np.testing.assert_array_equal(first, initial_image(experiment, one, (1, 3, 24, 32)))
-    assert np.abs(first - initial_image(experiment, two, (1, 3, 24, 32))).max() > 0.05
-    assert np.abs(first - initial_image(other_seed, one, (1, 3, 24, 32))).max() > 0.05
+    np.testing.assert_array_equal(first, first_image(experiment, one, (1, 3, 24, 32)))
+    assert np.abs(first - first_image(experiment, two, (1, 3, 24, 32))).max() > 0.05
+    assert np.abs(first - first_image(other_seed, one, (1, 3, 24, 32))).max() > 0.05
 
 
 def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, compute, tmp_path):

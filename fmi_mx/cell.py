@@ -1,0 +1,110 @@
+"""The cells of a figure: which pictures it has, and what each is called."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture of a figure. method: fmi, rmci, inversion, purposeful, pmci or gatys, which are descents; picture (an
+    image as the network sees it) or maps (the feature maps of its code), which are not. layers: those that the network must
+    reach. predecessor: name of the cell from whose code the target is taken (``target: authors``)."""
+
+    name: str
+    method: str
+    image: str
+    layers: tuple = ()
+    filter: Optional[int] = None
+    draw: Optional[int] = None
+    style: Optional[str] = None
+    predecessor: Optional[str] = None
+
+
+def cells(experiment):
+    """The cells of a figure, in the order in which they are computed. Returns a list of ``Cell``."""
+    return _CELLS[experiment.method](experiment)
+
+
+def image_name(image):
+    """The name that an image, given by name or by path, has in the names of cells."""
+    return Path(image).stem if Path(image).suffix else Path(image).name
+
+
+def _fmi_cells(experiment):
+    """A chained cell stands behind its predecessor."""
+    found = []
+    for image in experiment.images:
+        for layer in experiment.layers:
+            predecessor = None
+            for l in experiment.filters:
+                cell = Cell(
+                    f"{image_name(image)}.{layer}.f{l:03d}", "fmi", image, (layer,), filter=l, predecessor=predecessor
+                )
+                found.append(cell)
+                predecessor = cell.name if experiment.target == "authors" else None
+    return found
+
+
+def _rmci_cells(experiment):
+    return [
+        Cell(f"{image_name(image)}.{layer}.draw{draw}", "rmci", image, (layer,), draw=draw)
+        for image in experiment.images
+        for draw in range(1, experiment.draws + 1)
+        for layer in experiment.layers
+    ]
+
+
+def _inversion_cells(experiment):
+    return [
+        Cell(f"{image_name(image)}.{layer}.inversion", "inversion", image, (layer,))
+        for image in experiment.images
+        for layer in experiment.layers
+    ]
+
+
+def _purposeful_cells(experiment):
+    return _style_pictures(experiment) + [
+        Cell(f"{image_name(image)}.{image_name(style)}.{layer}.purposeful", "purposeful", image, (layer,), style=style)
+        for image in experiment.images
+        for style in experiment.styles
+        for layer in experiment.layers
+    ]
+
+
+def _transfer_cells(experiment):
+    layers = (*experiment.style_layers, experiment.content_layer)
+    return _style_pictures(experiment) + [
+        Cell(f"{image_name(image)}.{image_name(style)}.{loss}", loss, image, layers, style=style)
+        for style in experiment.styles
+        for image in experiment.images
+        for loss in experiment.losses
+    ]
+
+
+def _style_pictures(experiment):
+    """The style images as they go with the first content image."""
+    return [Cell(f"{image_name(style)}.style", "picture", experiment.images[0], style=style) for style in experiment.styles]
+
+
+def _maps_cells(experiment):
+    return [
+        Cell(f"{image_name(image)}.{layer}.maps", "maps", image, (layer,))
+        for image in experiment.images
+        for layer in experiment.layers
+    ]
+
+
+def _images_cells(experiment):
+    return [Cell(f"{image_name(image)}.content", "picture", image) for image in experiment.images]
+
+
+_CELLS = {
+    "fmi": _fmi_cells,
+    "rmci": _rmci_cells,
+    "inversion": _inversion_cells,
+    "purposeful": _purposeful_cells,
+    "transfer": _transfer_cells,
+    "maps": _maps_cells,
+    "images": _images_cells,
+}

@@ -1,0 +1,105 @@
+"""Computes one cell: a descent from a random image, or a picture that needs none."""
+
+import hashlib
+import time
+
+import numpy as np
+
+from . import store
+from .codes import energies, isolate
+from .errors import InputError
+from .images import postprocess
+from .materials import network_images
+from .mxnet_setup import mx
+from .objectives import Inputs, objective
+from .optimisers import descend
+from .problem import Problem, encode
+from .vgg19 import layer_code, vgg19
+
+
+def compute(experiment, cell, materials, out, on_pass=None):
+    """Computes one cell.
+
+    experiment, cell, materials: what it is made of. out: the run's folder, where a chained cell finds its predecessor.
+    on_pass(cell, Pass): called after each pass. Returns (picture uint8 (H, W, 3), arrays name -> NumPy, facts for its
+    record). Raises InputError where the descent explodes.
+    """
+    if cell.method == "maps":
+        return feature_maps(experiment, cell, materials)
+    if cell.method == "picture":
+        pixels = network_images(experiment, cell, materials.sources)[-1]
+        return postprocess(pixels, denoise=0), {"image": pixels}, {}
+    return invert(experiment, cell, materials, out, on_pass)
+
+
+def invert(experiment, cell, materials, out, on_pass):
+    """A cell that is a descent. Returns (picture, arrays, facts) for ``store.save_cell``."""
+    weights = materials.weights
+    device = next(iter(weights.values())).context
+    shown = [mx.nd.array(pixels, ctx=device) for pixels in network_images(experiment, cell, materials.sources)]
+    content, style = shown[0], shown[1] if len(shown) > 1 else None
+    source = content
+    if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
+        source = mx.nd.array(store.read_array(out, cell.predecessor, "evaluated"), ctx=device)
+    generator = cell_generator(experiment, cell)
+    start = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
+    net = vgg19(experiment.pool)
+    goal = objective(experiment, cell, Inputs(net, weights, content, style, source, generator))
+    problem = Problem(goal.loss, weights, goal.constants, content.shape)
+    report = (lambda done: on_pass(cell, done)) if on_pass else None
+    started = time.perf_counter()
+    try:
+        descent = descend(problem, start, experiment.optimiser, experiment.stop, report)
+    except FloatingPointError as error:
+        raise InputError(f"cell {cell.name}: {error}; lower optimiser.learning_rate or optimiser.clip") from error
+    facts = {
+        "loss_first": descent.losses[0],
+        "loss_last": descent.losses[-1],
+        "passes": len(descent.losses),
+        "stopped": descent.stopped,
+        **goal.facts,
+        "seconds": round(time.perf_counter() - started, 3),
+        "device": str(device),
+    }
+    if cell.method == "fmi":
+        code = layer_code(net, cell.layers[0])
+        facts["energy_share_content"] = energy_share(code, weights, content, cell.filter)
+        facts["energy_share"] = energy_share(code, weights, descent.image, cell.filter)
+    image = descent.image.asnumpy()
+    arrays = {"image": image, "loss": np.array(descent.losses)}
+    if experiment.target == "authors":
+        arrays["evaluated"] = descent.evaluated.asnumpy()
+    return postprocess(image, experiment.denoise), arrays, facts
+
+
+def feature_maps(experiment, cell, materials):
+    """Fig. 1: feature maps of a content's code before and after Eq. (2). Returns (picture, arrays, facts): the content as
+    picture, and arrays ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
+    pixels = network_images(experiment, cell, materials.sources)[0]
+    weights = materials.weights
+    content = mx.nd.array(pixels, ctx=next(iter(weights.values())).context)
+    code = layer_code(vgg19(experiment.pool), cell.layers[0])
+    chosen = list(experiment.filters)
+    before = encode(code, weights, content).asnumpy()[0]
+    after = encode(isolate(code, experiment.isolated), weights, content).asnumpy()[0]
+    arrays = {"image": pixels, "before": before[chosen], "after": after[chosen], "filters": np.array(chosen)}
+    facts = {"energy_before": float(before.sum()), "energy_after": float(after.sum())}
+    return postprocess(pixels, denoise=0), arrays, facts
+
+
+def cell_generator(experiment, cell):
+    """The random numbers of a cell, from the seed and the cell's name alone."""
+    name = int.from_bytes(hashlib.sha256(cell.name.encode()).digest()[:8], "big")
+    return np.random.default_rng([experiment.seed, name])
+
+
+def initial_image(experiment, generator, shape):
+    """The image that a descent starts from, uniform(-start, start), float32."""
+    return generator.uniform(-experiment.start, experiment.start, shape).astype(np.float32)
+
+
+def energy_share(code, weights, image, number):
+    """The share that a filter's feature map has in the energy of an image's code; 0 where the code is all 0."""
+    energy = encode(energies(code), weights, image).asnumpy()[0]
+    total = float(energy.sum())
+    return float(energy[number]) / total if total else 0.0

@@ -1,0 +1,56 @@
+"""What a run is made of: its images and weights, read and checked before anything is bound or written."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .cell import cells
+from .errors import InputError
+from .images import file_digest, find_image, preprocess, preprocess_style, read_image
+from .mxnet_setup import choose_device
+from .vgg19 import check_image_size
+from .weights import read_weights, to_device, weights_digest
+
+
+class Source(NamedTuple):
+    """An image file. pixels: uint8 (H, W, 3) RGB. digest: SHA-256 of the file."""
+
+    pixels: np.ndarray
+    digest: str
+
+
+class Materials(NamedTuple):
+    """What all cells of a run share. sources: image -> Source. weights: name -> NDArray on the device, digest: of them;
+    both None where no cell needs them."""
+
+    sources: dict
+    weights: dict
+    digest: str
+
+
+def gather(experiment, weights, folder, device):
+    """Reads and checks everything that the cells need, and puts the weights on the device. Returns ``Materials``."""
+    sources = {}
+    for image in (*experiment.images, *(experiment.styles or ())):
+        path = find_image(image, folder)
+        sources[image] = Source(read_image(path), file_digest(path))
+    for cell in cells(experiment):
+        for pixels in network_images(experiment, cell, sources):
+            for layer in cell.layers:
+                try:
+                    check_image_size(layer, *pixels.shape[2:])
+                except InputError as error:
+                    raise InputError(f"cell {cell.name} at long_edge {experiment.long_edge}: {error}") from error
+    if not any(cell.layers for cell in cells(experiment)):
+        return Materials(sources, None, None)
+    arrays = read_weights(weights)
+    return Materials(sources, to_device(arrays, choose_device(device)), weights_digest(arrays))
+
+
+def network_images(experiment, cell, sources):
+    """The images that a cell shows the network: [content] or [content, style], float32 (1, 3, H, W) minus the mean."""
+    content = preprocess(sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
+    if cell.style is None:
+        return [content]
+    size, style = content.shape[2:], sources[cell.style].pixels
+    return [content, preprocess_style(style, size, experiment.long_edge, experiment.pixels, experiment.style_size)]
