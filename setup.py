@@ -42,7 +42,8 @@ setup(
             "nvidia-nccl-cu11==2.21.5",
             "nvidia-cudnn-cu11==8.9.6.50",
         ],
-        "dev": ["pytest>=7", "ruff>=0.4"],
+        "convert": ["h5py>=3"],  # Keras files; the other formats need nothing more
+        "dev": ["h5py>=3", "pytest>=7", "ruff>=0.4"],
     },
     entry_points={"console_scripts": ["fmi = fmi_mx.cli:main"]},
 )

@@ -53,17 +53,25 @@ def _parser():
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(command=_plot)
 
-    weights = commands.add_parser("weights", help="fetch, convert or check the weights")
+    weights = commands.add_parser("weights", help="fetch, convert, check or compare the weights")
     weights = weights.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     command = weights.add_parser("fetch", help="download model/vgg19.params")
+    command.add_argument("--from", metavar="NAME", dest="source", help="a source of model/sources.yaml (default: in turn)")
     command.set_defaults(command=_weights_fetch)
-    command = weights.add_parser("convert", help="write weights in another format")
-    command.add_argument("source", metavar="SOURCE")
+    command = weights.add_parser("convert", help="write weights of any known format in the canonical one")
+    command.add_argument(
+        "source", metavar="SOURCE", help=".params, .npz, .caffemodel, .mat, .h5, .pth, TensorFlow.js folder"
+    )
     command.add_argument("--to", metavar="FILE", default=str(ROOT / "model" / "vgg19.params"))
     command.set_defaults(command=_weights_convert)
     command = weights.add_parser("check", help="say whether a weights file can be used")
     command.add_argument("file", metavar="FILE", nargs="?", default=_default_weights())
     command.set_defaults(command=_weights_check)
+
+    command = weights.add_parser("diff", help="the largest difference of two weights files, array by array")
+    command.add_argument("one", metavar="A")
+    command.add_argument("two", metavar="B")
+    command.set_defaults(command=_weights_diff)
 
     images = commands.add_parser("images", help="fetch the images")
     images = images.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
@@ -139,39 +147,60 @@ def _plot(options):
     print(figures.draw(options.folder))
 
 
-def _weights_fetch(_):
+def _weights_fetch(options):
+    from .convert import convert
+    from .fetch import fetch_first, read_sources
     from .weights import read_weights
 
-    for path in _fetched(ROOT / "model"):
-        read_weights(path)
+    target = ROOT / "model" / "vgg19.params"
+    if target.is_file() and options.source is None:
+        read_weights(target)
+        print(f"{target}: there already, and whole")
+        return
+    downloads = ROOT / "model" / "downloads"
+    for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), downloads, options.source):
+        if isinstance(step, str):
+            print(step, flush=True)
+        else:
+            convert(step[1], target)
+            step[1].unlink()
+            print(f"{target}: written")
 
 
 def _weights_convert(options):
-    from .weights import read_weights, write_weights
+    from .convert import convert
 
-    write_weights(read_weights(options.source), options.to)
-    print(options.to)
+    provenance = convert(options.source, options.to)
+    for conversion in provenance["conversions"]:
+        print(conversion)
+    print(f"{options.to}: {provenance['network']}")
 
 
 def _weights_check(options):
+    from .known import describe
     from .weights import read_weights, weights_digest
 
-    digest = weights_digest(read_weights(options.file))
-    print(f"{options.file}: all 32 arrays of VGG-19, SHA-256 of the numbers {digest}")
+    arrays = read_weights(options.file)
+    print(f"{options.file}: all 32 arrays of VGG-19; {describe(arrays)}; SHA-256 of the numbers {weights_digest(arrays)}")
+
+
+def _weights_diff(options):
+    import numpy as np
+
+    from .convert import read_any
+
+    one, two = read_any(options.one)[0], read_any(options.two)[0]
+    for name, array in one.items():
+        print(f"{name:16} {np.abs(array - two[name]).max():.3g}")
 
 
 def _images_fetch(_):
-    for _ in _fetched(ROOT / "experiments" / "images"):
-        pass
+    from .fetch import fetch, read_sources
 
-
-def _fetched(folder):
-    """Paths of the files of folder/sources.yaml, each said once it is there."""
-    from .fetch import fetch
-
-    for path, downloaded in fetch(folder / "sources.yaml", folder):
-        print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right")
-        yield path
+    folder = ROOT / "experiments" / "images"
+    for entry in read_sources(folder / "sources.yaml").values():
+        path, downloaded = fetch(entry, folder)
+        print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right", flush=True)
 
 
 def _doctor(options):

@@ -8,65 +8,99 @@ import pooch
 import requests
 import yaml
 
-from .errors import InputError
+from .errors import InputError, nearest
 
 TRIES = 3
+_KINDS = ("sha256", "sha1", "md5", "git_blob_sha1")
 
 
-def fetch(sources, folder):
-    """Downloads what is not there yet.
+def read_sources(path):
+    """The entries of a sources.yaml: NAME -> file, url and at least one checksum. Raises InputError where it is missing."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is missing; downloads work from a clone of the repository, so run `fmi` from there")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
-    sources: path of a sources.yaml, NAME -> file, url, and sha256 or git_blob_sha1. folder: where the files go.
-    Yields (path, downloaded) as each file is there and right. A part of a download never has the file's name. Raises
-    InputError, with what to do by hand, when a file has not arrived whole and right after three tries.
+
+def fetch(entry, folder):
+    """Downloads one entry of a sources.yaml, unless its file is there and right.
+
+    folder: where the file goes. Returns (path, downloaded). A part of a download never has the file's name, and what fails
+    its checksum is not kept. Raises InputError, with what to do by hand, when three tries have not brought it whole and
+    right.
     """
-    sources, folder = Path(sources), Path(folder)
-    if not sources.is_file():
-        raise InputError(f"{sources} is missing; downloads work from a clone of the repository, so run `fmi` from there")
-    for entry in yaml.safe_load(sources.read_text(encoding="utf-8")).values():
-        path = folder / entry["file"]
-        if path.is_file() and _digest(path, entry) == _expected(entry):
-            yield path, False
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-            _download(entry, folder)
-            yield path, True
+    path = Path(folder) / entry["file"]
+    if path.is_file() and not wrong(path, entry):
+        return path, False
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    _download(entry, path)
+    return path, True
 
 
-def _download(entry, folder):
+def fetch_first(sources, folder, only=None):
+    """Downloads the first source that arrives whole and right.
+
+    sources: as ``read_sources`` returns them. only: the name of the one to take. Yields a line on each step; the last thing
+    yielded is (name, path). Raises InputError when none arrives, or only is unknown.
+    """
+    if only is not None and only not in sources:
+        raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
+    failures = []
+    for name in [only] if only else sources:
+        yield f"{name}: {sources[name]['url']}"
+        try:
+            path, downloaded = fetch(sources[name], folder)
+        except InputError as error:
+            failures.append(str(error))
+            yield f"{name}: failed"
+            continue
+        yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
+        yield name, path
+        return
+    raise InputError(" | ".join(failures))
+
+
+def checksums(path):
+    """The checksums of a file, kind -> hexadecimal; ``git_blob_sha1`` is git's name for the content in its trees."""
+    path = Path(path)
+    digests = {kind: hashlib.new(kind) for kind in _KINDS[:3]}
+    digests["git_blob_sha1"] = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            for digest in digests.values():
+                digest.update(block)
+    return {kind: digest.hexdigest() for kind, digest in digests.items()}
+
+
+def wrong(path, entry):
+    """What is wrong with a file by the checksums (and ``bytes``) that its entry has, or an empty string."""
+    size = Path(path).stat().st_size
+    if "bytes" in entry and size != entry["bytes"]:
+        return f"{size} bytes came, not {entry['bytes']}"
+    found = checksums(path)
+    for kind in _KINDS:
+        if kind in entry and found[kind] != entry[kind]:
+            return f"the {size} bytes that came have the {kind} {found[kind]}, not {entry[kind]}"
+    return ""
+
+
+def _download(entry, path):
     store = pooch.create(
-        folder, base_url="", registry={entry["file"]: None}, urls={entry["file"]: entry["url"]}, retry_if_failed=TRIES - 1
+        path.parent, base_url="", registry={path.name: None}, urls={path.name: entry["url"]}, retry_if_failed=TRIES - 1
     )
     http = pooch.HTTPDownloader(progressbar=True, timeout=30)
 
     def download(url, aside, _):
         http(url, aside, store)
-        found = _digest(aside, entry)
-        if found != _expected(entry):
-            size = Path(aside).stat().st_size
-            raise ValueError(f"the {size} bytes that came have the checksum {found}, not {_expected(entry)}")
+        if reason := wrong(aside, entry):
+            raise ValueError(reason)
 
     try:
-        store.fetch(entry["file"], downloader=download)
+        store.fetch(path.name, downloader=download)
     except (requests.RequestException, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
+        expected = ", ".join(f"{kind} {entry[kind]}" for kind in _KINDS if kind in entry)
         raise InputError(
-            f"{entry['url']} cannot be downloaded ({reason}); try again later, or download it by hand to "
-            f"{folder / entry['file']} ({' '.join(_expected(entry))})"
+            f"{entry['url']} cannot be downloaded ({reason}); try again later, or download it by hand to {path} ({expected})"
         ) from error
-
-
-def _expected(entry):
-    """(kind of checksum, checksum) that sources.yaml gives."""
-    kind = "sha256" if "sha256" in entry else "git_blob_sha1"
-    return kind, entry[kind]
-
-
-def _digest(path, entry):
-    """(kind of checksum, checksum) of a file, of the kind that sources.yaml gives."""
-    kind, _ = _expected(entry)
-    data = Path(path).read_bytes()
-    if kind == "sha256":
-        return kind, hashlib.sha256(data).hexdigest()
-    return kind, hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

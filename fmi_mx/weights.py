@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import store
+from . import known, store
 from .errors import InputError
 from .mxnet_setup import mx
 from .vgg19 import weight_shapes
 
-_PARAMS_MAGIC = b"\x12\x01\0\0"  # 0x112, MXNet's kMXAPINDArrayListMagic
-_ZIP_MAGIC = b"PK\x03\x04"
-_REMEDY = "`fmi weights fetch` gets a good one"
+PARAMS_MAGIC = b"\x12\x01\0\0"  # 0x112, MXNet's kMXAPINDArrayListMagic
+ZIP_MAGIC = b"PK\x03\x04"
 
 
 def read_weights(path):
@@ -22,24 +21,39 @@ def read_weights(path):
 
     path: MXNet's .params (``arg:conv1_1_weight`` ...) or .npz (``conv1_1_weight`` ...), told apart by content.
     Returns a dict name -> float32 array in the network's order. Raises InputError, naming the file and what is wrong, for a
-    file that is missing, cut or of another kind, and for a layer that is missing, of another shape or type, or not finite.
+    file that is missing, cut or of another kind, for a layer that is missing, of another shape or type, or not finite, and
+    for Oxford's weights in BGR order.
     """
     path = Path(path)
     if not path.is_file():
         state = "is a directory" if path.is_dir() else "no such file"
         raise InputError(f"weights {path}: {state}; give a file with --weights, or `fmi weights fetch`")
-    arrays = _read_arrays(path)
+    try:
+        arrays = read_arrays(path)
+        check_arrays(arrays)
+        arrays = {name: arrays[name] for name in weight_shapes()}
+        if known.is_oxford(arrays) and known.takes_bgr(arrays):
+            raise InputError("conv1_1 takes BGR, and RGB is fed here; `fmi weights convert` turns it round")
+    except InputError as error:
+        remedy = (
+            "" if "`fmi " in str(error) else "; `fmi weights fetch` gets a good one, or `fmi weights convert` another kind"
+        )
+        raise InputError(f"weights {path}: {error}{remedy}") from error
+    return arrays
+
+
+def check_arrays(arrays):
+    """Raises InputError, naming the layer, unless arrays (name -> array) are VGG-19's in the canonical form."""
     for name, shape in weight_shapes().items():
         if name not in arrays:
-            raise InputError(f"weights {path}: {name} is missing; {_REMEDY}")
+            raise InputError(f"{name} is missing")
         array = arrays[name]
         if array.shape != shape:
-            raise InputError(f"weights {path}: {name} has shape {array.shape}, VGG-19's is {shape}; {_REMEDY}")
+            raise InputError(f"{name} has shape {array.shape}, VGG-19's is {shape}")
         if array.dtype != np.float32:
-            raise InputError(f"weights {path}: {name} is {array.dtype}, not float32; {_REMEDY}")
+            raise InputError(f"{name} is {array.dtype}, not float32")
         if not np.isfinite(array).all():
-            raise InputError(f"weights {path}: {name} has a number that is not finite; {_REMEDY}")
-    return {name: arrays[name] for name in weight_shapes()}
+            raise InputError(f"{name} has a number that is not finite")
 
 
 def load_weights(path, device=None):
@@ -64,6 +78,11 @@ def weights_digest(arrays):
     return digest.hexdigest()
 
 
+def array_digest(array):
+    """SHA-256, hexadecimal, of one array's numbers."""
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+
+
 def write_weights(arrays, path):
     """Writes checked arrays as path's ending says: .params (``arg:`` before each name) or .npz.
 
@@ -83,23 +102,25 @@ def write_weights(arrays, path):
         raise InputError(f"weights {path} cannot be written ({error.strerror}); give another place with --to") from error
 
 
-def _read_arrays(path):
+def read_arrays(path):
+    """Whatever arrays a .params or an .npz file holds, name (without ``arg:``) -> array. Raises InputError, without the
+    file's name, for one that is cut or of another kind."""
     with open(path, "rb") as file:
         start = file.read(4)
-    if start.startswith(_PARAMS_MAGIC):
+    if start == PARAMS_MAGIC:
         return _read_params(path)
-    if start == _ZIP_MAGIC:
+    if start == ZIP_MAGIC:
         return _read_npz(path)
-    raise InputError(f"weights {path}: neither MXNet's .params nor an .npz; {_REMEDY}")
+    raise InputError("neither MXNet's .params nor an .npz")
 
 
 def _read_params(path):
     try:
         arrays = mx.nd.load(str(path))
     except mx.base.MXNetError as error:
-        raise _damaged(path, error) from error
+        raise _damaged(error) from error
     if not isinstance(arrays, dict):
-        raise InputError(f"weights {path}: the arrays have no names; {_REMEDY}")
+        raise InputError("the arrays have no names")
     return {name.split(":", 1)[-1]: array.asnumpy() for name, array in arrays.items()}
 
 
@@ -108,9 +129,9 @@ def _read_npz(path):
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(error) from error
 
 
-def _damaged(path, error):
-    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-    return InputError(f"weights {path}: the file is cut or damaged ({reason}); {_REMEDY}")
+def _damaged(error):
+    lines = str(error).strip().splitlines()
+    return InputError(f"the file is cut or damaged ({lines[-1] if lines else type(error).__name__})")

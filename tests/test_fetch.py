@@ -3,10 +3,10 @@ import http.server
 import threading
 
 import pytest
-import yaml
+from conftest import ROOT
 
 from fmi_mx import InputError
-from fmi_mx.fetch import fetch
+from fmi_mx.fetch import checksums, fetch, fetch_first, read_sources
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -44,24 +44,25 @@ def no_waiting(monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _: None)
 
 
-def sources(tmp_path, server, **checksum):
-    path = tmp_path / "sources.yaml"
-    url = f"http://127.0.0.1:{server.server_port}/some%20file"
-    path.write_text(yaml.safe_dump({"one": {"file": "one.bin", "url": url, **(checksum or {"sha256": SHA256})}}))
-    return path
+def entry(server, name="one", **checksum):
+    url = f"http://127.0.0.1:{server.server_port}/some%20{name}"
+    return {"file": f"{name}.bin", "url": url, **(checksum or {"sha256": SHA256})}
 
 
 def there(folder):
     return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
 
 
-@pytest.mark.parametrize("checksum", [{"sha256": SHA256}, {"git_blob_sha1": BLOB}])
+@pytest.mark.parametrize("checksum", [
+    {"sha256": SHA256}, {"git_blob_sha1": BLOB}, {"md5": hashlib.md5(CONTENT).hexdigest(), "bytes": 102400},
+    {"sha1": hashlib.sha1(CONTENT).hexdigest()},
+])  # fmt: skip
 def test_a_file_arrives_once(tmp_path, server, checksum):
     server.answers = [CONTENT]
     folder = tmp_path / "files"
-    assert list(fetch(sources(tmp_path, server, **checksum), folder)) == [(folder / "one.bin", True)]
+    assert fetch(entry(server, **checksum), folder) == (folder / "one.bin", True)
     assert (folder / "one.bin").read_bytes() == CONTENT
-    assert list(fetch(sources(tmp_path, server, **checksum), folder)) == [(folder / "one.bin", False)]
+    assert fetch(entry(server, **checksum), folder) == (folder / "one.bin", False)
     assert server.requests == 1
     assert there(folder) == ["one.bin"]
 
@@ -70,26 +71,26 @@ def test_a_damaged_file_is_fetched_again(tmp_path, server):
     server.answers = [CONTENT]
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "one.bin").write_bytes(CONTENT[:-1])
-    list(fetch(sources(tmp_path, server), tmp_path / "files"))
+    fetch(entry(server), tmp_path / "files")
     assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("failure", [CONTENT[:500], ("cut", CONTENT[:500]), b"x" * len(CONTENT), 404, 503])
 def test_it_tries_again(tmp_path, server, failure):
     server.answers = [failure, failure, CONTENT]
-    list(fetch(sources(tmp_path, server), tmp_path / "files"))
+    fetch(entry(server), tmp_path / "files")
     assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
     assert server.requests == 3
 
 
 @pytest.mark.parametrize("failure, reason", [
-    (CONTENT[:500], "the 500 bytes that came have the checksum"), (("cut", CONTENT[:500]), "IncompleteRead"),
+    (CONTENT[:500], "the 500 bytes that came have the sha256"), (("cut", CONTENT[:500]), "IncompleteRead"),
     (b"x" * len(CONTENT), "102400 bytes"), (404, "404"),
 ])  # fmt: skip
 def test_what_never_comes_right_is_not_kept(tmp_path, server, failure, reason):
     server.answers = [failure]
     with pytest.raises(InputError, match=reason) as caught:
-        list(fetch(sources(tmp_path, server), tmp_path / "files"))
+        fetch(entry(server), tmp_path / "files")
     message = str(caught.value)
     assert "by hand" in message
     assert SHA256 in message
@@ -99,13 +100,63 @@ def test_what_never_comes_right_is_not_kept(tmp_path, server, failure, reason):
 
 
 def test_a_closed_network(tmp_path, server):
-    path = sources(tmp_path, server)
     server.shutdown()
     server.server_close()
     with pytest.raises(InputError, match="by hand"):
-        list(fetch(path, tmp_path / "files"))
+        fetch(entry(server), tmp_path / "files")
+
+
+@pytest.mark.parametrize(
+    "checksum", [{"bytes": 5, "sha256": SHA256}, {"md5": "0" * 32, "sha256": SHA256}, {"sha1": "0" * 40}]
+)
+def test_every_checksum_and_the_size_count(tmp_path, server, checksum):
+    server.answers = [CONTENT]
+    with pytest.raises(InputError, match="bytes"):
+        fetch(entry(server, **checksum), tmp_path / "files")
+    assert there(tmp_path / "files") == []
+
+
+def test_the_first_source_that_arrives_whole(tmp_path, server):
+    server.answers = [404, 404, 404, b"x", b"x", b"x", CONTENT]
+    sources = {name: entry(server, name) for name in ("one", "two", "three", "four")}
+    steps = list(fetch_first(sources, tmp_path / "files"))
+    assert steps[-1] == ("three", tmp_path / "files" / "three.bin")
+    assert [step for step in steps[:-1] if "failed" in step] == ["one: failed", "two: failed"]
+    assert steps[-2] == "three: arrived, checksum right"
+    assert server.requests == 7
+    assert there(tmp_path / "files") == ["three.bin"]
+
+
+def test_one_source_by_name(tmp_path, server):
+    server.answers = [CONTENT]
+    sources = {name: entry(server, name) for name in ("one", "two")}
+    assert list(fetch_first(sources, tmp_path / "files", "two"))[-1] == ("two", tmp_path / "files" / "two.bin")
+    with pytest.raises(InputError, match="source 'tow' is not known .did you mean 'two'.*one, two"):
+        list(fetch_first(sources, tmp_path / "files", "tow"))
+
+
+def test_no_source_arrives(tmp_path, server):
+    server.answers = [404]
+    sources = {name: entry(server, name) for name in ("one", "two")}
+    with pytest.raises(InputError, match="one.bin.*two.bin") as caught:
+        list(fetch_first(sources, tmp_path / "files"))
+    assert "\n" not in str(caught.value)
+
+
+def test_checksums(tmp_path):
+    (tmp_path / "x").write_bytes(CONTENT)
+    found = checksums(tmp_path / "x")
+    assert (found["sha256"], found["git_blob_sha1"]) == (SHA256, BLOB)
+    assert found["md5"] == hashlib.md5(CONTENT).hexdigest()
+
+
+def test_the_lists_of_sources():
+    for folder in ("model", "experiments/images"):
+        for source in read_sources(ROOT / folder / "sources.yaml").values():
+            assert source["url"].startswith("https://")
+            assert {"sha256", "sha1", "md5", "git_blob_sha1"} & set(source)
 
 
 def test_no_list_of_sources(tmp_path):
     with pytest.raises(InputError, match="clone"):
-        list(fetch(tmp_path / "sources.yaml", tmp_path))
+        read_sources(tmp_path / "sources.yaml")
