@@ -73,7 +73,8 @@ def _canonical(foreign):
     if missing:
         raise InputError(f"{missing[0]} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else ""))
     done = []
-    arrays = {name: np.ascontiguousarray(foreign.arrays[name], np.float32) for name in weight_shapes()}
+    # Taken out one by one, so that never more than twice the weights are in memory.
+    arrays = {name: np.ascontiguousarray(foreign.arrays.pop(name), np.float32) for name in weight_shapes()}
     bgr = foreign.channels == "BGR"
     if known.is_oxford(arrays) and known.takes_bgr(arrays) != bgr:  # e.g. an .npz that was filled from Caffe
         bgr = not bgr
@@ -166,35 +167,41 @@ def _keras(path):
 
 def _tensorflow_js(folder):
     """A TensorFlow.js layers model: model.json and its shards, float32 or quantised to uint8 or uint16."""
-    found = {}
+    arrays = {}
     try:
-        manifest = json.loads((folder / "model.json").read_text())["weightsManifest"]
-        for group in manifest:
+        for group in json.loads((folder / "model.json").read_text())["weightsManifest"]:
             data = b"".join((folder / Path(name).name).read_bytes() for name in group["paths"])
-            offset = 0
-            for weight in group["weights"]:
-                stored = weight.get("quantization", {})
-                kind = np.dtype(stored.get("dtype", weight["dtype"])).newbyteorder("<")
-                count = int(np.prod(weight["shape"]))
-                array = np.frombuffer(data, kind, count, offset).reshape(weight["shape"])
-                offset += count * kind.itemsize
-                if "scale" in stored:
-                    array = (array * np.float64(stored["scale"]) + stored["min"]).astype(np.float32)
-                found[weight["name"]] = array
+            arrays.update(_from_keras_names(_tensorflow_js_group(data, group["weights"])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"the model is cut or damaged ({type(error).__name__}: {error})") from error
-    return Foreign(_from_keras_names(found), "TensorFlow.js", "BGR", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
+    return Foreign(arrays, "TensorFlow.js", "BGR", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
+
+
+def _tensorflow_js_group(data, weights):
+    """The arrays, by name, that a group's bytes hold one behind the other."""
+    found, offset = {}, 0
+    for weight in weights:
+        stored = weight.get("quantization", {})
+        kind = np.dtype(stored.get("dtype", weight["dtype"])).newbyteorder("<")
+        count = int(np.prod(weight["shape"]))
+        array = np.frombuffer(data, kind, count, offset).reshape(weight["shape"])
+        offset += count * kind.itemsize
+        if "scale" in stored:
+            array = (array * np.float64(stored["scale"]) + stored["min"]).astype(np.float32)
+        found[weight["name"]] = array
+    return found
 
 
 def _from_keras_names(found):
-    """Arrays by path (``.../block1_conv1/...``) as canonical ones, by their number of axes."""
+    """Arrays by path (``.../block1_conv1/...``) as canonical ones, copied, by their number of axes."""
     arrays = {}
     for path, array in found.items():
         for name in _CONVOLUTIONS:
-            if f"block{name[4]}_conv{name[6]}/" in f"{path}/" and array.ndim in (1, 4):
-                arrays[f"{name}_{'weight' if array.ndim == 4 else 'bias'}"] = (
-                    array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
-                )
+            if f"block{name[4]}_conv{name[6]}/" in f"{path}/":
+                if array.ndim == 4:
+                    arrays[f"{name}_weight"] = np.ascontiguousarray(array.transpose(3, 2, 0, 1), np.float32)
+                elif array.ndim == 1:
+                    arrays[f"{name}_bias"] = np.array(array, np.float32)
     return arrays
 
 
