@@ -34,17 +34,22 @@ def gather(experiment, weights, folder, device):
     for image in (*experiment.images, *(experiment.styles or ())):
         path = find_image(image, folder)
         sources[image] = Source(read_image(path), file_digest(path))
-    for cell in cells(experiment):
-        for pixels in network_images(experiment, cell, sources):
-            for layer in cell.layers:
-                try:
-                    check_image_size(layer, *pixels.shape[2:])
-                except InputError as error:
-                    raise InputError(f"cell {cell.name} at long_edge {experiment.long_edge}: {error}") from error
+    for cell in {(cell.image, cell.style, cell.layers): cell for cell in cells(experiment)}.values():
+        _check_sizes(experiment, cell, sources)
     if not any(cell.layers for cell in cells(experiment)):
         return Materials(sources, None, None)
     arrays = read_weights(weights)
     return Materials(sources, to_device(arrays, choose_device(device)), weights_digest(arrays))
+
+
+def _check_sizes(experiment, cell, sources):
+    """Raises InputError where an image that a cell shows the network is too small for a layer of it."""
+    for pixels in network_images(experiment, cell, sources):
+        for layer in cell.layers:
+            try:
+                check_image_size(layer, *pixels.shape[2:])
+            except InputError as error:
+                raise InputError(f"cell {cell.name} at long_edge {experiment.long_edge}: {error}") from error
 
 
 def network_images(experiment, cell, sources):
