@@ -132,6 +132,13 @@ LAYOUTS = {
 
 def grid(parts: List[Part]):
     """Draws parts below one another. Returns the PNG's bytes."""
+    data = io.BytesIO()
+    FigureCanvasAgg(lay_out(parts)).print_png(data)
+    return data.getvalue()
+
+
+def lay_out(parts: List[Part]):
+    """Parts below one another, as a matplotlib ``Figure``."""
     parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
     columns = max(len(pictures) for part in parts for _, pictures in part.rows)
     width = min((WIDTH - LEFT) / columns, LARGEST)
@@ -142,9 +149,7 @@ def grid(parts: List[Part]):
     for part, height in zip(parts, heights):
         _draw_part(figure, top, part, width, height)
         top -= TOP + len(part.rows) * height + BOTTOM
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
+    return figure
 
 
 def _wrapped(rows):

@@ -93,6 +93,11 @@ def test_bad_input_is_one_line_exit_code_2_and_nothing_written(fmi, tmp_path, ar
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_fmi_device_is_the_default(fmi, monkeypatch):
+    monkeypatch.setenv("FMI_DEVICE", "tpu")
+    assert "device 'tpu' is not known" in fmi("run", "FIG3")[2]
+
+
 def test_weights_convert_and_check(fmi, weights_file):
     assert fmi("weights", "convert", weights_file, "--to", "vgg19.params")[0] == 0
     one, two = fmi("weights", "check")[1], fmi("weights", "check", "vgg19.params")[1]

@@ -3,10 +3,11 @@ import json
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from fmi_mx import InputError, load_experiment
 from fmi_mx.experiment import as_data
-from fmi_mx.figures import draw, fmi_parts, grid
+from fmi_mx.figures import draw, fmi_parts, grid, lay_out, rmci_parts, transfer_parts
 
 
 def colour(name):
@@ -55,6 +56,47 @@ def test_fig3_has_a_part_an_image_a_row_a_layer_and_a_column_a_filter(fig3):
             assert (np.diff([place[0] for place in column]) > 0).all()
     first, second = (max(found[names[i, l, 0]][0] for l in experiment.layers) for i in experiment.images)
     assert first < second
+
+
+def test_rows_columns_and_parts_are_labelled(fig3):
+    figure = lay_out(fmi_parts(as_data(load_experiment(fig3)), picture))
+    axes = figure.axes
+    assert [axis.get_title() for axis in axes[:6]] == ["0", "1", "2", "3", "4", ""]
+    layers = ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
+    assert [axis.get_ylabel() for axis in axes[::5]] == 2 * layers
+    assert not any(axis.get_ylabel() for axis in axes[1::5])
+    assert [text.get_text() for text in figure.texts] == ["(a) golden_gate", "(b) neckarfront"]
+
+
+def test_fig5_is_laid_out_as_the_papers():
+    seen = []
+    experiment = as_data(load_experiment(ROOT / "experiments" / "fig5.yaml"))
+    (part,) = transfer_parts(experiment, lambda name: seen.append(name) or picture(name))
+    assert [label for label, _ in part.rows] == ["A", "B", "C", "D"]
+    assert all([column for column, _ in row] == ["style", "Gatys", "PMCI", "Gatys", "PMCI"] for _, row in part.rows)
+    assert seen[10:15] == ["starry_night.style", "golden_gate.starry_night.gatys", "golden_gate.starry_night.pmci",
+                           "neckarfront.starry_night.gatys", "neckarfront.starry_night.pmci"]  # fmt: skip
+
+
+def test_fig4_has_a_row_a_draw_and_a_column_a_layer():
+    parts = rmci_parts(as_data(load_experiment(ROOT / "experiments" / "fig4.yaml")), picture)
+    assert [part.title for part in parts] == ["(a) golden_gate", "(b) neckarfront"]
+    assert [[column for column, _ in row] for _, row in parts[1].rows] == 2 * [
+        ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+    ]
+    assert (parts[1].rows[1][1][2][1] == colour("neckarfront.relu3_1.draw2")).all()
+
+
+def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
+    experiment = as_data(load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-1"))
+    (tmp_path / "run" / "cells").mkdir(parents=True)
+    for f in (0, 1):
+        data = cv2.imencode(".png", cv2.cvtColor(picture(f"golden_gate.relu1_2.f{f:03d}"), cv2.COLOR_RGB2BGR))[1]
+        (tmp_path / "run" / "cells" / f"golden_gate.relu1_2.f{f:03d}.png").write_bytes(data.tobytes())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"experiment": experiment, "cells": []}))
+    path = draw(tmp_path / "run")
+    assert path == tmp_path / "run.png"
+    places(decode(path.read_bytes()), ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"])
 
 
 def test_many_filters_are_wrapped(fig3):

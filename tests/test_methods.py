@@ -149,6 +149,19 @@ def with_the_gram_of(style, code):
     return flat.reshape(1, c, m, n)
 
 
+def test_another_style_under_the_same_name_is_noticed(gallery, weights_file, tmp_path):
+    chosen = {"styles": "the_scream", "images": "golden_gate", "losses": "pmci", "style_layers": "relu1_1"}
+    experiment = load_experiment(FIG5, **chosen, **SMALL)
+    other = tmp_path / "images"
+    other.mkdir()
+    (other / "golden_gate.png").write_bytes((gallery / "golden_gate.png").read_bytes())
+    (other / "the_scream.png").write_bytes((gallery / "seated_nude.png").read_bytes())
+    for images, expected in ((gallery, [False, False]), (gallery, [True, True]), (other, [False, False])):
+        seen = []
+        run(experiment, tmp_path / "run", weights_file, images, "cpu", lambda *cell, seen=seen: seen.append(cell[2]))
+        assert seen == expected
+
+
 def test_the_style_picture_is_the_one_the_network_saw(compute, gallery):
     _, folder = compute(FIG5, styles="starry_night", images="golden_gate", losses="pmci", **SMALL)
     stored = store.read_array(folder, "starry_night.style", "image")
@@ -246,6 +259,6 @@ def test_nothing_to_minimise_is_refused():
 
 
 def test_a_style_too_small_for_a_layer_is_refused_before_anything_is_written(compute, tmp_path):
-    with pytest.raises(InputError, match="cell golden_gate.starry_night.gatys.*48x14 pixels is too small for relu5_1"):
+    with pytest.raises(InputError, match="cell golden_gate.starry_night.*48x14 pixels is too small for relu5_1"):
         compute(FIG5, style_size="paper", long_edge=48)
     assert not (tmp_path / "run").exists()

@@ -25,11 +25,14 @@ def test_the_package_and_its_checks_need_no_mxnet():
 
 
 def test_the_environment_is_prepared_but_the_users_stays(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in ("OMP_NUM_THREADS", "MXNET_CUDNN_AUTOTUNE_DEFAULT", "MXNET_ENFORCE_DETERMINISM"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MXNET_SUBGRAPH_VERBOSE", "1")
     mxnet_setup.prepare_environment()
     assert os.environ["OMP_NUM_THREADS"] == str(mxnet_setup.usable_cores())
     assert os.environ["MXNET_SUBGRAPH_VERBOSE"] == "1"
+    assert os.environ["MXNET_CUDNN_AUTOTUNE_DEFAULT"] == "0"
+    assert os.environ["MXNET_ENFORCE_DETERMINISM"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ def test_loss_and_gradient_match_numpy(arrays, batch):
     def loss_of(x):
         return oracles.inversion_loss(oracles.code(x, arrays, LAYERS_TO_RELU2_1), wanted)
 
-    loss, gradient = problem_at_relu2_1(weights, target).loss_and_gradient(mx.nd.array(image))
+    problem = problem_at_relu2_1(weights, target)
+    loss, gradient = problem.loss_and_gradient(mx.nd.array(image))
+    np.testing.assert_allclose(loss.asnumpy(), loss_of(image), rtol=1e-4)
+    problem.loss_and_gradient(mx.nd.array(image))  # again, and nothing is added up
     np.testing.assert_allclose(loss.asnumpy(), loss_of(image), rtol=1e-4)
     for _ in range(4):  # along random directions, each image of the batch on its own
         direction = generator.normal(size=image.shape)

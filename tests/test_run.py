@@ -130,7 +130,62 @@ def test_another_image_under_the_same_name_is_noticed(fig3, compute, images_fold
     changed.mkdir()
     for name in ("golden_gate", "neckarfront"):
         (changed / f"{name}.png").write_bytes((images_folder / "golden_gate.png").read_bytes())
-    assert all(name.startswith("neckarfront") for name in compute(small(fig3), images=changed)[1])
+    again = compute(small(fig3), images=changed)[1]
+    assert len(again) == 6
+    assert all(name.startswith("neckarfront") for name in again)
+
+
+def test_other_weights_are_noticed(fig3, arrays, images_folder, weights_file, tmp_path):
+    one = small(fig3, images="golden_gate", layers="relu1_1", filters=0)
+    np.savez(tmp_path / "other.npz", **{**arrays, "conv5_4_bias": arrays["conv5_4_bias"] + np.float32(1)})
+    for weights, expected in ((weights_file, False), (weights_file, True), (tmp_path / "other.npz", False)):
+        seen = []
+        run(one, tmp_path / "run", weights, images_folder, "cpu", lambda *cell, seen=seen: seen.append(cell[2]))
+        assert seen == [expected]
+
+
+@pytest.mark.parametrize("key, value", [
+    ("pool", "max"), ("pixels", "paper"), ("long_edge", 33), ("seed", 1), ("start", 0.2), ("denoise", 0), ("target", "authors"),
+    ("optimiser.momentum", 0.8), ("stop.passes", 5),
+])  # fmt: skip
+def test_every_setting_counts(fig3, compute, key, value):
+    one = {"images": "golden_gate", "layers": "relu2_1", "filters": 0}
+    folder, _ = compute(small(fig3, **one))
+    before = contents(folder)
+    assert compute(small(fig3, **one, **{key: value}))[1] == ["golden_gate.relu2_1.f000"]
+    if key not in ("target", "pixels"):  # the same steps from a chain's first cell; pixels: the content alone
+        assert contents(folder)["cells/golden_gate.relu2_1.f000.png"] != before["cells/golden_gate.relu2_1.f000.png"]
+
+
+def test_pool_pixels_and_denoise_do_what_they_say(fig3, compute, arrays, images_folder):
+    experiment = small(fig3, images="neckarfront", layers="relu2_1", filters=7, pool="max", pixels="paper", denoise=0)
+    folder, (name,) = compute(experiment)
+    content = preprocess(read_image(images_folder / "neckarfront.png"), 32, "paper")
+    start = first_image(experiment, cells(experiment)[0], content.shape)
+    assert start.min() < -0.09
+    layers = list(LAYERS)[:7]
+    target = oracles.isolate(oracles.code(content, arrays, layers, "max"), 7)
+    loss = oracles.inversion_loss(oracles.code(start, arrays, layers, "max"), target)
+    np.testing.assert_allclose(store.read_record(folder, name)["loss_first"], loss[0], rtol=1e-4)
+    image = store.read_array(folder, name, "image")
+    np.testing.assert_array_equal(read_image(folder / "cells" / f"{name}.png"), postprocess(image, 0))
+
+
+def test_run_json_is_there_only_when_all_is(fig3, compute, tmp_path, monkeypatch):
+    folder, _ = compute(small(fig3))
+    seen = []
+    monkeypatch.setattr(
+        sys.modules["fmi_mx.run"], "compute", lambda *_: seen.append((folder / "run.json").exists()) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        compute(small(fig3, seed=3))
+    assert seen == [False]
+    assert not (folder / "run.json").exists()
+
+
+def test_a_folder_in_use_is_refused(fig3, compute, tmp_path):
+    with store.locked(tmp_path / "run"), pytest.raises(InputError, match="in use by process"):
+        compute(small(fig3))
 
 
 @pytest.mark.parametrize("target", ["paper", "authors"])
@@ -149,6 +204,11 @@ def test_a_changed_predecessor_recomputes_its_chain(fig3, compute):
     compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1", filters=[0, 1, 2]))
     assert compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1", filters=[0, 2]))[1] == [
         "golden_gate.relu1_1.f002"
+    ]
+    # f002 follows f001 as before, but f001 now follows another.
+    compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1", filters=[0, 1, 2]))
+    assert compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1", filters=[3, 1, 2]))[1] == [
+        f"golden_gate.relu1_1.f00{f}" for f in (3, 1, 2)
     ]
 
 

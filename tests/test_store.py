@@ -77,6 +77,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         pass
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        original = getattr(store.os, name)
+        monkeypatch.setattr(store.os, name, lambda *a, name=name, original=original: done.append(name) or original(*a))
+    store.write_file(tmp_path / "x", b"data")
+    assert done == ["fsync", "replace"]
+
+
 def test_what_fails_half_way_leaves_nothing(tmp_path):
     (tmp_path / "x").write_text("old")
     with pytest.raises(ZeroDivisionError), store.aside(tmp_path / "x") as temporary:

@@ -31,6 +31,8 @@ def test_params_are_named_as_mxnet_names_them(arrays, tmp_path):
 def test_the_digest_changes_with_a_number(arrays):
     changed = {**arrays, "conv1_1_bias": arrays["conv1_1_bias"] + np.float32(1)}
     assert weights_digest(changed) != weights_digest(arrays)
+    renamed = {name.replace("conv5_4", "conv5_5"): array for name, array in arrays.items()}
+    assert weights_digest(renamed) != weights_digest(arrays)
 
 
 def spoilt(arrays, what):
@@ -41,6 +43,8 @@ def spoilt(arrays, what):
         changed["conv2_1_weight"] = changed["conv2_1_weight"].transpose(2, 3, 1, 0)
     if what == "type":
         changed["conv2_1_weight"] = changed["conv2_1_weight"].astype(np.float64)
+    if what == "infinite":
+        changed["conv4_4_bias"] = np.full(512, np.inf, np.float32)
     if what == "nan":
         changed["conv4_4_bias"] = np.full(512, np.nan, np.float32)
     return changed
@@ -50,6 +54,7 @@ def spoilt(arrays, what):
     ("missing", "conv3_4_bias is missing"),
     ("shape", r"conv2_1_weight has shape \(3, 3, 64, 128\), VGG-19's is \(128, 64, 3, 3\)"),
     ("type", "conv2_1_weight is float64, not float32"),
+    ("infinite", "conv4_4_bias has a number that is not finite"),
     ("nan", "conv4_4_bias has a number that is not finite"),
 ])  # fmt: skip
 def test_a_spoilt_layer_is_named(arrays, tmp_path, what, message):
