@@ -177,11 +177,12 @@ def _weights_convert(options):
 
 
 def _weights_check(options):
-    from .known import describe
+    from .convert import network_of
     from .weights import read_weights, weights_digest
 
     arrays = read_weights(options.file)
-    print(f"{options.file}: all 32 arrays of VGG-19; {describe(arrays)}; SHA-256 of the numbers {weights_digest(arrays)}")
+    network = network_of(arrays, options.file)
+    print(f"{options.file}: all 32 arrays of VGG-19; {network}; SHA-256 of the numbers {weights_digest(arrays)}")
 
 
 def _weights_diff(options):

@@ -11,6 +11,7 @@ import yaml
 from .errors import InputError, nearest
 
 TRIES = 3
+TIMEOUT = 30  # seconds without a byte
 _KINDS = ("sha256", "sha1", "md5", "git_blob_sha1")
 
 
@@ -89,7 +90,7 @@ def _download(entry, path):
     store = pooch.create(
         path.parent, base_url="", registry={path.name: None}, urls={path.name: entry["url"]}, retry_if_failed=TRIES - 1
     )
-    http = pooch.HTTPDownloader(progressbar=True, timeout=30)
+    http = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
 
     def download(url, aside, _):
         http(url, aside, store)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+TORCHVISION = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"  # SHA-256 of vgg19-dcbb9e9d.pth
+
 # Sums over each layer's biases of Oxford's VGG-19, in the network's order. Biases are few, so rounding the weights to 8 bits
 # leaves them as they are, and no retrained network has the same.
 _OXFORD = (29.9405, 2.7096, 13.7739, 1.1570, 4.1438, 11.0384, 11.0756, 4.8006,
@@ -20,8 +22,13 @@ def takes_bgr(arrays):
     return first < last
 
 
-def describe(arrays):
-    """One line: which network this is and in which order of channels."""
-    if not is_oxford(arrays):
-        return "unknown network (not Oxford's VGG-19); the order of its channels cannot be told from its weights"
-    return f"Oxford's VGG-19, {'BGR: convert it before use' if takes_bgr(arrays) else 'RGB'}"
+def describe(arrays, source_sha256=None):
+    """One line: which network this is and in which order of channels.
+
+    arrays: as ``is_oxford`` takes them. source_sha256: of the file that they were converted from, where it is known.
+    """
+    if is_oxford(arrays):
+        return f"Oxford's VGG-19, {'BGR: convert it before use' if takes_bgr(arrays) else 'RGB'}"
+    if source_sha256 == TORCHVISION:
+        return "torchvision's VGG-19, trained anew and not Oxford's, RGB"
+    return "unknown network (not Oxford's VGG-19); the order of its channels cannot be told from its weights"

@@ -1,5 +1,6 @@
 """Every format is written by its own library from one set of arrays (Caffe's from its published message layout)."""
 
+import hashlib
 import json
 import pickle
 import zipfile
@@ -10,7 +11,7 @@ import pytest
 import scipy.io
 
 from fmi_mx import InputError, cli, known
-from fmi_mx.convert import convert, read_any
+from fmi_mx.convert import convert, network_of, read_any
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.vgg19 import LAYERS
 from fmi_mx.weights import read_weights, write_weights
@@ -316,6 +317,17 @@ def test_oxford_is_known_after_rounding_to_8_bits(real):
         step = np.ptp(array) / 255 if name.endswith("weight") else 1e-6
         rounded[name] = (np.rint(array / step) * step).astype(np.float32)
     assert known.describe(rounded) == "Oxford's VGG-19, RGB"
+
+
+def test_torchvisions_is_known_by_its_file(arrays, tmp_path, monkeypatch):
+    """By the checksum of what was converted; the provenance beside a file counts only for the very numbers it speaks of."""
+    write_torch_zip(arrays, tmp_path / "x.pth")
+    monkeypatch.setattr(known, "TORCHVISION", hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest())
+    assert convert(tmp_path / "x.pth", tmp_path / "a.npz")["network"].startswith("torchvision's VGG-19")
+    assert network_of(read_weights(tmp_path / "a.npz"), tmp_path / "a.npz").startswith("torchvision's")
+    write_npz(arrays, tmp_path / "a.npz")
+    assert network_of(read_weights(tmp_path / "a.npz"), tmp_path / "a.npz").startswith("unknown")
+    assert network_of(arrays, tmp_path / "b.npz").startswith("unknown")
 
 
 def test_random_weights_are_nobodys(arrays):

@@ -15,24 +15,34 @@ BLOB = hashlib.sha1(b"blob 102400\0" + CONTENT).hexdigest()
 
 @pytest.fixture
 def server():
-    """Answers each request with the next of ``server.answers``: bytes, ("cut", bytes), or a status; the last one repeats."""
+    """Answers each request with the next of ``server.answers``, the last one for good: bytes, ("cut", bytes), a status,
+    "drop" (hangs up) or "stall" (says nothing)."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             server.requests += 1
+            wait = threading.Event().wait  # time.sleep is disabled here
             answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
+            if answer == "drop":
+                self.close_connection = True
+                return
+            if answer == "stall":
+                wait(2)
+                return
             cut, data = isinstance(answer, tuple), answer[1] if isinstance(answer, tuple) else answer
             self.send_response(data if isinstance(data, int) else 200)
             body = b"" if isinstance(data, int) else data
             self.send_header("Content-Length", str(len(body) + (1000 if cut else 0)))
             self.end_headers()
-            self.wfile.write(body)
+            for start in range(0, len(body), 8192):
+                self.wfile.write(body[start : start + 8192])
+                wait(server.pause)
 
         def log_message(self, *_):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.requests = 0
+    server.requests, server.pause = 0, 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -75,8 +85,9 @@ def test_a_damaged_file_is_fetched_again(tmp_path, server):
     assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("failure", [CONTENT[:500], ("cut", CONTENT[:500]), b"x" * len(CONTENT), 404, 503])
-def test_it_tries_again(tmp_path, server, failure):
+@pytest.mark.parametrize("failure", [CONTENT[:500], ("cut", CONTENT[:500]), b"x" * len(CONTENT), 404, 503, "drop", "stall"])
+def test_it_tries_again(tmp_path, server, failure, monkeypatch):
+    monkeypatch.setattr("fmi_mx.fetch.TIMEOUT", 0.3)
     server.answers = [failure, failure, CONTENT]
     fetch(entry(server), tmp_path / "files")
     assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
@@ -97,6 +108,12 @@ def test_what_never_comes_right_is_not_kept(tmp_path, server, failure, reason):
     assert str(tmp_path / "files" / "one.bin") in message
     assert "\n" not in message
     assert there(tmp_path / "files") == []
+
+
+def test_a_slow_server_is_waited_for(tmp_path, server):
+    server.answers, server.pause = [CONTENT], 0.05
+    fetch(entry(server), tmp_path / "files")
+    assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
 
 
 def test_a_closed_network(tmp_path, server):
