@@ -157,8 +157,7 @@ def _weights_fetch(options):
         read_weights(target)
         print(f"{target}: there already, and whole")
         return
-    downloads = ROOT / "model" / "downloads"
-    for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), downloads, options.source):
+    for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), ROOT / "model", options.source):
         if isinstance(step, str):
             print(step, flush=True)
         else:

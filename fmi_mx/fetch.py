@@ -47,19 +47,21 @@ def fetch_first(sources, folder, only=None):
     """
     if only is not None and only not in sources:
         raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
-    failures = []
     for name in [only] if only else sources:
         yield f"{name}: {sources[name]['url']}"
         try:
             path, downloaded = fetch(sources[name], folder)
         except InputError as error:
-            failures.append(str(error))
-            yield f"{name}: failed"
+            yield f"{name}: {error}"
             continue
         yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
         yield name, path
         return
-    raise InputError(" | ".join(failures))
+    tried = ", ".join([only] if only else sources)
+    raise InputError(
+        f"no source of weights arrived (tried {tried}: what went wrong stands above); give a file of your own with WEIGHTS=FILE or "
+        "--weights FILE, or download one by hand and `fmi weights convert FILE`"
+    )
 
 
 def checksums(path):
@@ -100,7 +102,8 @@ def _download(entry, path):
     try:
         store.fetch(path.name, downloader=download)
     except (requests.RequestException, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
+        no_connection = isinstance(error, requests.ConnectionError)
+        reason = "no connection" if no_connection else " ".join(str(error).split())
         expected = ", ".join(f"{kind} {entry[kind]}" for kind in _KINDS if kind in entry)
         raise InputError(
             f"{entry['url']} cannot be downloaded ({reason}); try again later, or download it by hand to {path} ({expected})"
