@@ -8,7 +8,17 @@ from skimage.restoration import denoise_tv_chambolle
 from skimage.transform import resize
 
 from fmi_mx import InputError
-from fmi_mx.images import MEAN, file_digest, find_image, png_bytes, postprocess, preprocess, read_image, scaled_size
+from fmi_mx.images import (
+    MEAN,
+    file_digest,
+    find_image,
+    png_bytes,
+    postprocess,
+    preprocess,
+    preprocess_style,
+    read_image,
+    scaled_size,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
 
@@ -113,6 +123,21 @@ def test_the_papers_pixels():
     small = preprocess(RGB, 15, "paper")
     wanted = RGB.reshape(10, 2, 15, 2, 3).mean((1, 3)) - [123.68, 116.779, 103.939]
     np.testing.assert_allclose(small[0].transpose(1, 2, 0), wanted, atol=1e-3)
+
+
+def test_a_style_image_takes_the_contents_size_or_keeps_its_shape():
+    mean = [123.68, 116.779, 103.939]
+    authors = preprocess_style(RGB, (13, 11), 15, "authors", "authors")
+    wanted = resize(RGB / 255, (13, 11), order=1, anti_aliasing=False, mode="edge") * 255 - mean  # 255, not 256
+    np.testing.assert_allclose(authors[0].transpose(1, 2, 0), wanted, atol=1e-3)
+    paper = preprocess_style(RGB, (13, 11), 15, "paper", "paper")
+    wanted = RGB.reshape(10, 2, 15, 2, 3).mean((1, 3)) - mean
+    np.testing.assert_allclose(paper[0].transpose(1, 2, 0), wanted, atol=1e-3)
+
+
+def test_an_image_too_narrow_to_scale_is_refused():
+    with pytest.raises(InputError, match="3000x16 pixels has none left across at long_edge 100"):
+        scaled_size(16, 3000, 100, "authors")
 
 
 def test_postprocess_undoes_preprocess():
