@@ -18,7 +18,7 @@ setup(
     python_requires=">=3.8,<3.13",  # NumPy 1.26, the last that MXNet 1.9.1 works with, has no wheel for 3.13
     install_requires=[
         "numpy>=1.20,<2",  # MXNet 1.9.1 cannot work with NumPy 2
-        "opencv-python>=4.5,<4.12",  # 4.12 and newer ask for NumPy 2
+        "opencv-python>=4.5.5,<4.12",  # 4.12 and newer ask for NumPy 2
         "matplotlib>=3.5",
         "pyyaml>=5.4",
         "scikit-image>=0.19",  # the authors' TV denoising; 0.19 has channel_axis

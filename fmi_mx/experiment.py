@@ -57,8 +57,8 @@ def load_experiment(path, **overrides):
     if not path.is_file():
         raise InputError(f"experiment {path}: {'is a directory' if path.is_dir() else 'no such file'}")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"experiment {path}: not YAML ({' '.join(str(error).split())})") from error
     try:
         data = mapping(data)
@@ -81,6 +81,17 @@ def as_data(experiment):
     return data
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML's safe loader, but a key given twice is an error, where YAML would let the last one win in silence."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _schema(data):
     """The keys, with their readers, of the method that the file names."""
     if "method" not in data:
@@ -94,12 +105,13 @@ def _schema(data):
 def _override(data, key, value):
     """Replaces the value of a dotted key; only keys that the file has can be replaced."""
     *parents, last = key.split(".")
+    place = data
     for parent in parents:
-        data = data.get(parent) if isinstance(data, dict) else None
-    if not isinstance(data, dict) or last not in data:
-        known = list(map(str, data)) if isinstance(data, dict) else ["keys of the file"]
+        place = place.get(parent) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last not in place:
+        known = [str(name) for name in (place if isinstance(place, dict) else data)]
         raise InputError(f"unknown key {key!r} to set{nearest(last, known)}; known are {', '.join(known)}")
-    data[last] = value
+    place[last] = value
 
 
 def _check_together(experiment):

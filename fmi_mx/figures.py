@@ -37,17 +37,23 @@ def draw(folder):
     folder = Path(folder)
     try:
         experiment = json.loads((folder / "run.json").read_text())["experiment"]
-    except (OSError, ValueError, KeyError) as error:
+        parts = _parts(experiment, folder)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
-            f"{folder} holds no finished run (run.json); `fmi run EXPERIMENT.yaml --out {folder}` first"
+            f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
         ) from error
-    if experiment["method"] == "maps":
-        parts = maps_parts(experiment, lambda name, array: store.read_array(folder, name, array))
-    else:
-        parts = LAYOUTS[experiment["method"]](experiment, lambda name: _picture(folder, name))
     path = folder.resolve().with_name(f"{folder.resolve().name}.png")
     store.write_file(path, grid(parts))
     return path
+
+
+def _parts(experiment, folder):
+    """The parts of a figure, out of the cells of a run's folder."""
+    if experiment["method"] == "maps":
+        return maps_parts(experiment, lambda name, array: store.read_array(folder, name, array))
+    return LAYOUTS[experiment["method"]](experiment, lambda name: _picture(folder, name))
 
 
 # Layouts: experiment as ``experiment.as_data`` gives it, picture(name of a cell) -> parts.

@@ -9,6 +9,8 @@ from skimage.restoration import denoise_tv_chambolle
 
 from .errors import InputError, nearest
 
+cv2.setLogLevel(2)  # errors alone: what cannot be read is said here, in one line
+
 MEAN = np.array([123.68, 116.779, 103.939], dtype=np.float32)  # RGB, of the images that VGG-19 was trained on
 SMALLEST = 16  # pixels: one position of the deepest convolutions
 LARGEST = 4096  # pixels: relu1_1's code of a larger square has more numbers than MXNet's 32-bit sizes hold

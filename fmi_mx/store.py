@@ -6,6 +6,7 @@ import io
 import json
 import os
 import socket
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -96,15 +97,20 @@ def read_record(folder, name):
     if not all(_file(stem, suffix).is_file() for suffix in (".png", ".npz", ".json")):
         return None
     try:
-        return json.loads(_file(stem, ".json").read_text())
+        record = json.loads(_file(stem, ".json").read_text())
     except ValueError:
         return None
+    return record if isinstance(record, dict) else None
 
 
 def read_array(folder, name, array):
-    """One array of a stored cell's .npz."""
-    with np.load(Path(folder) / "cells" / f"{name}.npz", allow_pickle=False) as archive:
-        return archive[array]
+    """One array of a stored cell's .npz. Raises InputError where the file is damaged."""
+    path = Path(folder) / "cells" / f"{name}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[array]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged; delete it, and the same command computes the cell again") from error
 
 
 def _file(stem, suffix):

@@ -60,7 +60,7 @@ def test_a_dotted_override(fig3):
 @pytest.mark.parametrize("key, value, message", [
     ("longedge", 96, "unknown key 'longedge' to set.*did you mean 'long_edge'.*figure, method"),
     ("optimiser.momentun", 1, "did you mean 'momentum'"),
-    ("long_edge.x", 1, "unknown key 'long_edge.x'"),
+    ("long_edge.x", 1, "unknown key 'long_edge.x' to set; known are figure, method"),
     ("long_edge", -5, "long_edge: must be a whole number from 16 to 4096, is -5"),
     ("long_edge", "big", "long_edge: must be a whole number"),
     ("long_edge", True, "long_edge: must be a whole number"),
@@ -107,6 +107,7 @@ def test_layers_too_deep_for_the_size_are_refused(fig3):
 @pytest.mark.parametrize("text, message", [
     ("", "must be keys with values"), ("- a", "must be keys with values"), ("a: [", "not YAML"),
     ("figure: fig3", "'method' is missing"),
+    ("method: fmi\nseed: 1\nseed: 2", "key 'seed' is given twice"), ("a: " + "[" * 5000, "not YAML"),
     ("!!python/object/apply:os.system ['true']", "not YAML"),
 ])  # fmt: skip
 def test_a_file_that_is_no_experiment(tmp_path, text, message):

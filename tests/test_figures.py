@@ -114,8 +114,11 @@ def test_the_same_cells_give_the_same_bytes(fig3):
 
 
 def test_an_unfinished_run_and_a_lost_cell_are_refused(fig3, tmp_path):
-    with pytest.raises(InputError, match="no finished run"):
-        draw(tmp_path)
+    for data in (None, b"\xff", b"[]", b"{}", b'{"experiment": {"method": "x"}}', b'{"experiment": {"method": "fmi"}}'):
+        if data is not None:
+            (tmp_path / "run.json").write_bytes(data)
+        with pytest.raises(InputError, match="no finished run"):
+            draw(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"experiment": as_data(load_experiment(fig3)), "cells": []}))
     with pytest.raises(InputError, match="lacks the cell golden_gate.relu1_2.f000"):
         draw(tmp_path)

@@ -26,6 +26,22 @@ def test_a_cell_with_a_file_gone_is_not_there(tmp_path, suffix):
     assert store.read_record(tmp_path, "a") is None
 
 
+@pytest.mark.parametrize("data", [b"[1]", b"\xff\xfe", b"", b"{"])
+def test_a_record_that_is_none_is_not_there(tmp_path, data):
+    with store.locked(tmp_path) as folder:
+        store.save_cell(folder, "a", b"png", {"image": np.zeros(1)}, {})
+    (tmp_path / "cells" / "a.json").write_bytes(data)
+    assert store.read_record(tmp_path, "a") is None
+
+
+def test_a_damaged_array_is_refused(tmp_path):
+    with store.locked(tmp_path) as folder:
+        store.save_cell(folder, "a", b"png", {"image": np.zeros(1)}, {})
+    (tmp_path / "cells" / "a.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(InputError, match="a.npz is damaged"):
+        store.read_array(tmp_path, "a", "image")
+
+
 @pytest.mark.parametrize("broken", ["a.npz", "a.png", "a.json"])
 def test_a_cell_written_over_and_cut_off_is_not_there(tmp_path, monkeypatch, broken):
     """Neither the old cell, half replaced, nor the new one: whatever file the writing was stopped at."""
