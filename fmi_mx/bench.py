@@ -7,19 +7,18 @@ import numpy as np
 
 from .losses import inversion_loss
 from .mxnet_setup import mx
-from .optimisers import SGD, Stop, descend
+from .optimisers import Stop, descend
 from .problem import Problem
 from .vgg19 import layer_code, vgg19, weight_shapes
 
 LAYERS = ("relu2_2", "relu5_2")
 SHAPE = (1, 3, 192, 256)
-AUTHORS_SGD = SGD(learning_rate=0.1, momentum=0.9, decay=0.9, decay_every=10, clip=10.0, weight_decay=0.0005, rescale=0.5)
 
 
-def loop_against_executor(layer, device, rounds=7, passes=5):
+def loop_against_executor(layer, device, optimiser, rounds=7, passes=5):
     """Seconds a pass of an inversion at a layer, 256x192, random weights (the speed is the same).
 
-    device: ``mx.Context``. Each round times ``passes`` passes of the bare executor, then of ``descend``. Returns a dict:
+    device: ``mx.Context``. optimiser: e.g. ``SGD``. Each round times ``passes`` passes of the bare executor, then of ``descend``. Returns a dict:
     layer, seconds_executor and seconds_loop (medians), ratio (median over the rounds of loop to executor).
     """
     generator = np.random.default_rng(0)
@@ -43,7 +42,7 @@ def loop_against_executor(layer, device, rounds=7, passes=5):
         mx.nd.waitall()
 
     def loop():
-        descend(problem, image, AUTHORS_SGD, Stop(passes=passes, change=0.0))
+        descend(problem, image, optimiser, Stop(passes=passes, change=0.0))
         mx.nd.waitall()
 
     _seconds(bare), _seconds(loop)  # warm up

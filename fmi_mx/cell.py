@@ -55,9 +55,10 @@ def _rmci_cells(experiment):
     ]
 
 
-def _inversion_cells(experiment):
+def _cells_by_layer(experiment):
+    """For methods that have one picture a layer: inversion and maps."""
     return [
-        Cell(f"{image_name(image)}.{layer}.inversion", "inversion", image, (layer,))
+        Cell(f"{image_name(image)}.{layer}.{experiment.method}", experiment.method, image, (layer,))
         for image in experiment.images
         for layer in experiment.layers
     ]
@@ -87,14 +88,6 @@ def _style_pictures(experiment):
     return [Cell(f"{image_name(style)}.style", "picture", experiment.images[0], style=style) for style in experiment.styles]
 
 
-def _maps_cells(experiment):
-    return [
-        Cell(f"{image_name(image)}.{layer}.maps", "maps", image, (layer,))
-        for image in experiment.images
-        for layer in experiment.layers
-    ]
-
-
 def _images_cells(experiment):
     return [Cell(f"{image_name(image)}.content", "picture", image) for image in experiment.images]
 
@@ -102,9 +95,9 @@ def _images_cells(experiment):
 _CELLS = {
     "fmi": _fmi_cells,
     "rmci": _rmci_cells,
-    "inversion": _inversion_cells,
+    "inversion": _cells_by_layer,
     "purposeful": _purposeful_cells,
     "transfer": _transfer_cells,
-    "maps": _maps_cells,
+    "maps": _cells_by_layer,
     "images": _images_cells,
 }

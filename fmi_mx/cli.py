@@ -83,7 +83,7 @@ def _parser():
     command.set_defaults(command=_doctor)
 
     command = commands.add_parser("bench", help="the descent loop against the bare executor")
-    _add_materials(command)
+    _add_device(command)
     command.set_defaults(command=_bench)
     return parser
 
@@ -102,6 +102,10 @@ def _add_materials(command):
         default=os.environ.get("FMI_IMAGES") or str(ROOT / "experiments" / "images"),
         help="default: $FMI_IMAGES or experiments/images",
     )
+    _add_device(command)
+
+
+def _add_device(command):
     command.add_argument(
         "--device",
         metavar="auto|cpu|gpu|gpu:N",
@@ -214,11 +218,13 @@ def _doctor(options):
 
 def _bench(options):
     from .bench import LAYERS, loop_against_executor
+    from .experiment import load_experiment
     from .mxnet_setup import choose_device
 
     device = choose_device(options.device)
+    optimiser = load_experiment(ROOT / "experiments" / "fig3.yaml").optimiser
     for layer in LAYERS:
-        found = loop_against_executor(layer, device)
+        found = loop_against_executor(layer, device, optimiser)
         print(
             f"{layer} at 256x192 on {device}: executor {found['seconds_executor']:.4f} s a pass, "
             f"loop {found['seconds_loop']:.4f} s, ratio {found['ratio']:.3f}",

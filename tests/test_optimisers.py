@@ -1,10 +1,12 @@
 import numpy as np
 import oracles
 import pytest
+from conftest import ROOT
 
-from fmi_mx import SGD, Stop, descend
-from fmi_mx.bench import AUTHORS_SGD
+from fmi_mx import SGD, Stop, descend, load_experiment
 from fmi_mx.mxnet_setup import mx
+
+AUTHORS_SGD = load_experiment(ROOT / "experiments" / "fig3.yaml").optimiser
 
 
 class Bowl:
