@@ -18,8 +18,9 @@ SHAPE = (1, 3, 192, 256)
 def loop_against_executor(layer, device, optimiser, rounds=7, passes=5):
     """Seconds a pass of an inversion at a layer, 256x192, random weights (the speed is the same).
 
-    device: ``mx.Context``. optimiser: e.g. ``SGD``. Each round times ``passes`` passes of the bare executor, then of ``descend``. Returns a dict:
-    layer, seconds_executor and seconds_loop (medians), ratio (median over the rounds of loop to executor).
+    device: ``mx.Context``. optimiser: e.g. ``SGD``. Each round times ``passes`` passes of the bare executor, then of
+    ``descend``. Returns a dict: layer, seconds_executor and seconds_loop (medians), ratio (median over the rounds of loop to
+    executor).
     """
     generator = np.random.default_rng(0)
     code = layer_code(vgg19(), layer)

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from .errors import InputError
+from .experiment import YAML_ERRORS
 
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 
@@ -24,7 +25,10 @@ def main(arguments=None):
         options = _parser().parse_args(arguments)
         return options.command(options) or 0
     except InputError as error:
-        print(f"fmi: error: {error}", file=sys.stderr)
+        print("fmi: error:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except OSError as error:  # no right to read or write, a name too long, a full disk
+        print("fmi: error:", " ".join(f"{error.filename or ''} {error.strerror or error}".split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("fmi: interrupted; the same command resumes", file=sys.stderr)
@@ -123,8 +127,8 @@ def _overrides(pairs):
             raise InputError(f"--set takes KEY=VALUE, is {pair!r}")
         try:
             values[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {pair}: the value is not YAML ({' '.join(str(error).split())})") from error
+        except YAML_ERRORS as error:
+            raise InputError(f"--set {pair}: the value is not YAML ({error})") from error
     return values
 
 
@@ -137,6 +141,7 @@ def _run(options):
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
+    figures.check_place(out)
     progress = Progress(cells(experiment), sys.stderr)
     try:
         run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)

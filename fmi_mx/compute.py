@@ -45,13 +45,18 @@ def invert(experiment, cell, materials, out, on_pass):
     start = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
     net = vgg19(experiment.pool)
     goal = objective(experiment, cell, Inputs(net, weights, content, style, source, generator))
-    problem = Problem(goal.loss, weights, goal.constants, content.shape)
     report = (lambda done: on_pass(cell, done)) if on_pass else None
     started = time.perf_counter()
     try:
+        problem = Problem(goal.loss, weights, goal.constants, content.shape)
         descent = descend(problem, start, experiment.optimiser, experiment.stop, report)
+    except mx.base.MXNetError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(
+            f"cell {cell.name}: MXNet cannot compute it ({reason}); is there memory for this long_edge?"
+        ) from error
     except FloatingPointError as error:
-        raise InputError(f"cell {cell.name}: {error}; lower optimiser.learning_rate or optimiser.clip") from error
+        raise InputError(f"cell {cell.name}: {error}; lower start, or the learning_rate or clip of optimiser") from error
     facts = {
         "loss_first": descent.losses[0],
         "loss_last": descent.losses[-1],

@@ -1,5 +1,6 @@
 """What this machine has for a run, what is missing, and the command that mends it."""
 
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -19,8 +20,9 @@ def examine(weights, images, device):
     Returns a list of (good, fact, remedy): whether it is as it should be, one line, and what mends it (empty where good).
     Nothing is raised: what cannot be found out is itself a fact.
     """
-    checks = [_python(), _numpy(), _build(), *_cuda(), _gpus(), _import(), _threads(), _device(device)]
-    return [*checks, _weights(weights), *_images(images)]
+    checks = [_python(), _numpy(), _opencv(), _build(), *_cuda(), _gpus(), _import(), _threads(), _device(device)]
+    found = [*checks, _weights(weights), *_images(images)]
+    return [(good, " ".join(fact.split()), remedy) for good, fact, remedy in found]
 
 
 def _python():
@@ -33,6 +35,16 @@ def _numpy():
     version = metadata.version("numpy")
     good = int(version.split(".")[0]) < 2
     return good, f"NumPy {version}", "" if good else "MXNet 1.9.1 needs NumPy 1: pip install 'numpy<2' 'opencv-python<4.12'"
+
+
+def _opencv():
+    try:
+        import cv2
+
+        return True, f"OpenCV {cv2.__version__}", ""
+    except ImportError as error:
+        remedy = "apt-get install libgl1 libglib2.0-0, or opencv-python-headless<4.12 in place of opencv-python"
+        return False, f"OpenCV cannot be imported ({error})", remedy
 
 
 def _build():
@@ -77,7 +89,8 @@ def _gpus():
 
 
 def _threads():
-    return True, f"threads: {usable_cores()} cores may be used", ""
+    asked = os.environ.get("OMP_NUM_THREADS", str(usable_cores()))
+    return True, f"threads: {asked}, of {usable_cores()} cores that may be used", ""
 
 
 def _device(text):
@@ -91,8 +104,8 @@ def _weights(path):
     try:
         read_weights(path)
         return True, f"weights: {path}", ""
-    except InputError as error:
-        return False, str(error).rpartition(";")[0], "make model, or --weights FILE"
+    except (InputError, OSError) as error:
+        return False, str(error).rpartition(";")[0] or str(error), "make model, or --weights FILE"
 
 
 def _images(folder):
@@ -100,7 +113,7 @@ def _images(folder):
     for name in PAPER_IMAGES:
         try:
             find_image(name, folder)
-        except InputError:
+        except (InputError, OSError):
             missing.append(name)
     if missing:
         return [(False, f"images: {', '.join(missing)} not in {Path(folder)}", "make images, or --images DIR")]

@@ -11,7 +11,10 @@ from . import codes, images, losses, vgg19
 from .cell import cells, image_name
 from .errors import InputError, nearest
 from .optimisers import SGD, Stop
-from .readers import choice, list_of, mapping, name, number, read_keys, text, whole
+from .readers import choice, list_of, mapping, name, number, read_keys, shown, text, whole
+
+# What PyYAML raises for what is not YAML: of its own, and of the conversions that it leaves unguarded.
+YAML_ERRORS = (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Experiment:
     denoise: Optional[float] = None
 
 
-def load_experiment(path, **overrides):
+def load_experiment(path, /, **overrides):
     """Reads an experiment.
 
     path: YAML file. overrides: values that replace the file's, by key; a dotted key as ``**{"optimiser.clip": 5}``.
@@ -58,7 +61,7 @@ def load_experiment(path, **overrides):
         raise InputError(f"experiment {path}: {'is a directory' if path.is_dir() else 'no such file'}")
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except YAML_ERRORS as error:
         raise InputError(f"experiment {path}: not YAML ({' '.join(str(error).split())})") from error
     try:
         data = mapping(data)
@@ -136,31 +139,31 @@ def _check_together(experiment):
 
 
 def _image(value):
-    if not isinstance(value, str) or not value:
-        raise InputError(f"must be the name or path of an image, is {value!r}")
+    if not isinstance(value, str) or not 0 < len(image_name(value)) <= 100:
+        raise InputError(f"must be the name or path of an image, named in at most 100 letters, is {shown(value)}")
     return [value]
 
 
 def _layer(value):
     if not isinstance(value, str):
-        raise InputError(f"must be the name of a layer such as relu4_2, is {value!r}")
+        raise InputError(f"must be the name of a layer such as relu4_2, is {shown(value)}")
     vgg19.check_layer(value)
     return value
 
 
 def _filters(value):
     """A filter's number, or a range ``first-last`` with both ends."""
-    ends = re.fullmatch(r"(\d+)-(\d+)", value) if isinstance(value, str) else None
+    ends = re.fullmatch(r"(\d{1,3})-(\d{1,3})", value) if isinstance(value, str) else None
     if ends and int(ends[1]) <= int(ends[2]) < 512:
         return list(range(int(ends[1]), int(ends[2]) + 1))
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return [value]
-    raise InputError(f"must be numbers from 0 or ranges such as 0-15 within 0 to 511, has {value!r}")
+    raise InputError(f"must be numbers from 0 or ranges such as 0-15 within 0 to 511, has {shown(value)}")
 
 
 def _credits(value):
     if not isinstance(value, list):
-        raise InputError(f"must be a list of text, is {value!r}")
+        raise InputError(f"must be a list of text, is {shown(value)}")
     return tuple(text(entry) for entry in value)
 
 
@@ -173,8 +176,8 @@ _SGD = {
     "name": choice("sgd"),
     "learning_rate": number(0, above=True),
     "momentum": number(0),
-    "decay": number(0, above=True),
-    "decay_every": whole(1),
+    "decay": number(0, above=True, high=1),  # MXNet's FactorScheduler allows no growth either
+    "decay_every": whole(1, 10**6),
     "clip": number(0, above=True),
     "weight_decay": number(0),
     "rescale": number(0, above=True),
@@ -188,7 +191,7 @@ def _optimiser(value):
 
 
 def _stop(value):
-    return Stop(**read_keys(mapping(value), {"passes": whole(1), "change": number(0)}))
+    return Stop(**read_keys(mapping(value), {"passes": whole(1, 10**6), "change": number(0)}))
 
 
 _LAYERS = {"layers": list_of(_one(_layer))}
@@ -204,7 +207,7 @@ _POOL = {"pool": choice(*vgg19.POOLINGS)}
 _DESCENT = {
     **_EVERY,
     **_POOL,
-    "seed": whole(0),
+    "seed": whole(0, 2**63),
     "start": number(0, above=True),
     "optimiser": _optimiser,
     "stop": _stop,
@@ -213,7 +216,7 @@ _DESCENT = {
 # The keys of each method, each with its reader.
 _SCHEMAS = {
     "fmi": {**_DESCENT, **_LAYERS, "filters": list_of(_filters), "target": choice("paper", "authors")},
-    "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1), "draw": choice(*codes.DRAWS)},
+    "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1, 1000), "draw": choice(*codes.DRAWS)},
     "inversion": {**_DESCENT, **_LAYERS},
     "purposeful": {**_DESCENT, **_LAYERS, **_STYLE},
     "transfer": {

@@ -1,6 +1,5 @@
 """Downloads with a checksum: the weights and the images, from the addresses that sources.yaml lists."""
 
-import contextlib
 import hashlib
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import requests
 import yaml
 
 from .errors import InputError, nearest
+
+pooch.get_logger().setLevel("ERROR")  # what it says of a try is said here, once
 
 TRIES = 3
 TIMEOUT = 30  # seconds without a byte
@@ -28,13 +29,13 @@ def fetch(entry, folder):
 
     folder: where the file goes. Returns (path, downloaded). A part of a download never has the file's name, and what fails
     its checksum is not kept. Raises InputError, with what to do by hand, when three tries have not brought it whole and
-    right.
+    right, and where another file has its name, which is left alone.
     """
     path = Path(folder) / entry["file"]
-    if path.is_file() and not wrong(path, entry):
+    if path.is_file():
+        if reason := wrong(path, entry):
+            raise InputError(f"{path} is there but is not the file to be downloaded ({reason}); move it away first")
         return path, False
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
     _download(entry, path)
     return path, True
 
@@ -80,11 +81,11 @@ def wrong(path, entry):
     """What is wrong with a file by the checksums (and ``bytes``) that its entry has, or an empty string."""
     size = Path(path).stat().st_size
     if "bytes" in entry and size != entry["bytes"]:
-        return f"{size} bytes came, not {entry['bytes']}"
+        return f"{size} bytes, not {entry['bytes']}"
     found = checksums(path)
     for kind in _KINDS:
         if kind in entry and found[kind] != entry[kind]:
-            return f"the {size} bytes that came have the {kind} {found[kind]}, not {entry[kind]}"
+            return f"its {size} bytes have the {kind} {found[kind]}, not {entry[kind]}"
     return ""
 
 

@@ -2,11 +2,12 @@
 
 import io
 import json
+import os
+from itertools import chain, count, product
 from pathlib import Path
-from string import ascii_letters
+from string import ascii_lowercase
 from typing import List, NamedTuple
 
-import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,11 +15,13 @@ from matplotlib.figure import Figure
 from . import store
 from .cell import image_name
 from .errors import InputError
+from .images import decode
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
 WIDTH, LEFT, TOP, BOTTOM, GAP = 10.0, 0.3, 0.3, 0.45, 0.05  # inches
 LARGEST = 2.5  # inches of a picture's width, where there are few columns
+LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
 
 
@@ -44,9 +47,21 @@ def draw(folder):
         raise InputError(
             f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
         ) from error
-    path = folder.resolve().with_name(f"{folder.resolve().name}.png")
+    path = _place(folder)
     store.write_file(path, grid(parts))
     return path
+
+
+def check_place(folder):
+    """Raises InputError where the figure of a run's folder could not be written when the run is done."""
+    path = _place(Path(folder))
+    there = next(parent for parent in path.parents if parent.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"the figure cannot be written as {path}; give another folder with --out")
+
+
+def _place(folder):
+    return folder.resolve().with_name(f"{folder.resolve().name}.png")
 
 
 def _parts(experiment, folder):
@@ -123,7 +138,7 @@ def maps_parts(experiment, array):
                 maps = array(cell, key)
                 pictures = [(str(f), _grey(one, maps.max())) for f, one in zip(experiment["filters"], maps)]
                 parts.append((f"{name}, {layer}, {when}; white is {maps.max():.4g}", [(layer, pictures)]))
-    return [Part(f"({letter}) {title}", rows) for letter, (title, rows) in zip(ascii_letters, parts)]
+    return [Part(f"({letter}) {title}", rows) for letter, (title, rows) in zip(_letters(), parts)]
 
 
 LAYOUTS = {
@@ -150,7 +165,8 @@ def lay_out(parts: List[Part]):
     width = min((WIDTH - LEFT) / columns, LARGEST)
     heights = [width * np.divide(*part.rows[0][1][0][1].shape[:2]) for part in parts]
     total = sum(TOP + len(part.rows) * height + BOTTOM for part, height in zip(parts, heights))
-    figure = Figure(figsize=(LEFT + columns * width, total), dpi=DPI)
+    dpi = min(DPI, LARGEST_PIXELS / total)
+    figure = Figure(figsize=(LEFT + columns * width, total), dpi=dpi)
     top = total
     for part, height in zip(parts, heights):
         _draw_part(figure, top, part, width, height)
@@ -171,7 +187,8 @@ def _draw_part(figure, top, part, cell_width, cell_height):
         bottom = top - TOP - (i + 1) * cell_height
         wrapped = [column for column, _ in row] != first
         for j, (column, picture) in enumerate(row):
-            box = (LEFT + j * cell_width, bottom, cell_width - GAP, cell_height - GAP)
+            gap = min(GAP, cell_height / 10)
+            box = (LEFT + j * cell_width, bottom, cell_width - gap, cell_height - gap)
             axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
             axis.set(xticks=[], yticks=[])
             axis.imshow(picture, aspect="auto")
@@ -189,12 +206,17 @@ def _draw_part(figure, top, part, cell_width, cell_height):
 def _part_an_image(experiment, rows):
     """A part, (a), (b), ..., for each content image. rows(name of the image): its rows."""
     names = [image_name(image) for image in experiment["images"]]
-    return [Part(f"({letter}) {name}", rows(name)) for letter, name in zip(ascii_letters, names)]
+    return [Part(f"({letter}) {name}", rows(name)) for letter, name in zip(_letters(), names)]
 
 
 def _lettered(styles):
     """(A, name), (B, name), ... of style images."""
-    return [(letter.upper(), image_name(style)) for letter, style in zip(ascii_letters, styles)]
+    return [(letter.upper(), image_name(style)) for letter, style in zip(_letters(), styles)]
+
+
+def _letters():
+    """a, b, ..., z, aa, ab, ..."""
+    return map("".join, chain.from_iterable(product(ascii_lowercase, repeat=length) for length in count(1)))
 
 
 def _grey(feature_map, white):
@@ -204,7 +226,7 @@ def _grey(feature_map, white):
 
 
 def _picture(folder, name):
-    picture = cv2.imread(str(folder / "cells" / f"{name}.png"))
+    picture = decode(folder / "cells" / f"{name}.png")
     if picture is None:
         raise InputError(f"{folder} lacks the cell {name}; the same `fmi run` computes it again")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return picture

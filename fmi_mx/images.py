@@ -3,17 +3,14 @@
 import hashlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 from skimage.restoration import denoise_tv_chambolle
 
 from .errors import InputError, nearest
 
-cv2.setLogLevel(2)  # errors alone: what cannot be read is said here, in one line
-
 MEAN = np.array([123.68, 116.779, 103.939], dtype=np.float32)  # RGB, of the images that VGG-19 was trained on
 SMALLEST = 16  # pixels: one position of the deepest convolutions
-LARGEST = 4096  # pixels: relu1_1's code of a larger square has more numbers than MXNet's 32-bit sizes hold
+LARGEST = 4096  # pixels: relu1_1's code of such a square has 2^30 numbers, half of what MXNet's 32-bit sizes hold
 PIXELS = ("authors", "paper")
 STYLE_SIZES = ("authors", "paper")
 
@@ -42,20 +39,46 @@ def read_image(path):
     """An image file as RGB, uint8 (H, W, 3).
 
     Grey becomes three equal channels, 16 bits become 8, EXIF rotation is applied. Raises InputError for what OpenCV cannot
-    read, for transparent pixels (they have no colour to invert), for floating-point pixels, and below 16 pixels a side.
+    read, for transparent pixels (they have no colour to invert), for floating-point pixels, for WebP with EXIF (whose
+    rotation OpenCV does not see), and below 16 pixels a side.
     """
-    data = np.fromfile(path, dtype=np.uint8)
-    raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    raw = decode(path, as_it_is=True)
     if raw is None:
         raise InputError(f"image {path}: not an image that OpenCV can read (PNG, JPEG, TIFF, BMP and WebP are)")
     if raw.dtype not in (np.uint8, np.uint16):
         raise InputError(f"image {path}: pixels are {raw.dtype}; 8 or 16 bits are allowed, so convert it first")
     if raw.ndim == 3 and raw.shape[2] == 4 and raw[..., 3].min() < np.iinfo(raw.dtype).max:
         raise InputError(f"image {path}: has transparent pixels, which have no colour; flatten it onto a background first")
+    start = Path(path).read_bytes()
+    if start[:4] == b"RIFF" and b"EXIF" in start:
+        raise InputError(f"image {path}: is WebP with EXIF, whose rotation cannot be read; save it as PNG first")
     height, width = raw.shape[:2]
     if min(height, width) < SMALLEST:
         raise InputError(f"image {path}: is {width}x{height} pixels; both sides must be at least {SMALLEST}")
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return decode(path)
+
+
+def decode(path, as_it_is=False):
+    """An image file as OpenCV decodes it, or None: RGB, uint8 (H, W, 3), turned as its EXIF says; or as_it_is, with the
+    channels, bits and rotation that it has."""
+    cv2 = _opencv()
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+        if as_it_is:
+            return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    except (FileNotFoundError, cv2.error):  # gone; or empty, or of a size beyond OpenCV's limits
+        return None
+
+
+def _opencv():
+    """OpenCV, imported at its first use: where its own libraries are missing, `fmi doctor` has to run all the same."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise InputError(f"OpenCV cannot be imported ({error}); `fmi doctor` says what mends it") from error
+    cv2.setLogLevel(0)  # what cannot be read is said here, in one line
+    return cv2
 
 
 def file_digest(path):
@@ -64,8 +87,8 @@ def file_digest(path):
 
 
 def scaled_size(height, width, long_edge, pixels):
-    """(height, width) with the longer side at long_edge: truncated as the authors do, or rounded (``paper``). Raises
-    InputError where no pixel is left of the shorter side."""
+    """(height, width) with the longer side at long_edge: truncated as the authors do (which may leave one less), or rounded
+    (``paper``). Raises InputError where no pixel is left of the shorter side."""
     factor = float(long_edge) / max(height, width)
     to_whole = int if pixels == "authors" else round
     size = to_whole(height * factor), to_whole(width * factor)
@@ -98,6 +121,7 @@ def preprocess_style(image, content_size, long_edge, pixels, style_size):
 
 def _resize(image, size, smooth):
     """float32 (M, N, 3) of the size asked for; smooth: average what is made smaller, else bilinear alone."""
+    cv2 = _opencv()
     height, width = size
     shrinks = height * width < image.shape[0] * image.shape[1]
     interpolation = cv2.INTER_AREA if smooth and shrinks else cv2.INTER_LINEAR
@@ -123,4 +147,5 @@ def postprocess(image, denoise):
 
 def png_bytes(picture):
     """The PNG file of a picture, uint8 (M, N, 3) RGB, as bytes."""
+    cv2 = _opencv()
     return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()

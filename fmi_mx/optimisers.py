@@ -79,7 +79,7 @@ def descend(problem, image, optimiser, stop, callback=None):
 
     problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
     optimiser: e.g. ``SGD``. stop: ``Stop``. callback: called with a ``Pass`` after each.
-    Returns a ``Descent``. Raises FloatingPointError when the loss is no longer finite.
+    Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
     """
     steps = optimiser.steps(image.copy())
     image, evaluated, losses = next(steps), mx.nd.zeros_like(image), []
@@ -90,8 +90,9 @@ def descend(problem, image, optimiser, stop, callback=None):
         change = mx.nd.norm(image - evaluated) / mx.nd.norm(image)
         losses.append(float(loss.sum().asscalar()))
         report = Pass(number, losses[-1], float(change.asscalar()))
-        if not abs(report.loss) < float("inf"):
-            raise FloatingPointError(f"the loss is {report.loss} at pass {number}")
+        # MXNet's ReLU makes 0 of NaN, so a broken image shows in its change and not in the loss.
+        if not (abs(report.loss) < float("inf") and report.change < float("inf")):
+            raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
         if report.change < stop.change:

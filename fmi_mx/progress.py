@@ -21,14 +21,14 @@ class Progress:
             self._bar = tqdm(
                 total=sum(_work(cell) for cell in cells),
                 file=stream,
-                bar_format="{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}<{remaining}]",
+                bar_format="{percentage:3.0f}%|{bar:10}| [{elapsed}<{remaining}] {desc}",
+                miniters=0,
             )
 
     def on_pass(self, cell, report):
         """After each pass: cell in hand, pass and loss, and a share of the cell's work."""
         if self._bar is not None:
-            done = f"{self._done}/{self._count} cells"
-            text = f"{done}, {cell.name}: pass {report.number}, loss {report.loss:.4g}"
+            text = f"{self._done}/{self._count}, pass {report.number}, loss {report.loss:.3g}, {cell.name}"
             self._bar.set_description_str(text, refresh=False)
             share = min(report.number / self._expected_passes(), 1.0)
             self._advance(self._finished + share * _work(cell))
@@ -36,11 +36,16 @@ class Progress:
     def on_cell(self, cell, record, stored):
         """After each cell."""
         self._done += 1
-        self._finished += _work(cell)
+        if self._bar is not None:
+            if stored:
+                self._bar.total -= _work(cell)  # or the time left would count it as done in no time
+            else:
+                self._finished += _work(cell)
+            self._bar.set_description_str(f"{self._done}/{self._count}, {cell.name}", refresh=False)
+            self._advance(self._finished)
         if not stored and "passes" in record:
             self._computed.append(record["passes"])
         if self._bar is not None:
-            self._advance(self._finished)
             return
         facts = ["stored already"] if stored else []
         if "passes" in record:
@@ -51,6 +56,7 @@ class Progress:
     def close(self):
         """Ends the bar's line."""
         if self._bar is not None:
+            self._bar.refresh()
             self._bar.close()
 
     def _expected_passes(self):

@@ -25,7 +25,7 @@ def read_keys(data, schema):
 def mapping(value):
     """Keys with values."""
     if not isinstance(value, dict):
-        raise InputError(f"must be keys with values, is {value!r}")
+        raise InputError(f"must be keys with values, is {shown(value)}")
     return value
 
 
@@ -34,7 +34,7 @@ def choice(*allowed):
 
     def read(value):
         if value not in allowed:
-            raise InputError(f"must be {' or '.join(allowed)}, is {value!r}{nearest(value, allowed)}")
+            raise InputError(f"must be {' or '.join(allowed)}, is {shown(value)}{nearest(value, allowed)}")
         return value
 
     return read
@@ -46,29 +46,38 @@ def whole(low, high=None):
     def read(value):
         if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
-            raise InputError(f"must be a whole number {limits}, is {value!r}")
+            raise InputError(f"must be a whole number {limits}, is {shown(value)}")
         return value
 
     return read
 
 
-def number(low, above=False):
-    """A finite number of at least low, or above it. Comes out as float."""
+def number(low, above=False, high=1e30):
+    """A number from low, or above it, to high; MXNet computes in float32, which holds little more. Comes out as float."""
 
     def read(value):
         given = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not given or not (low < value if above else low <= value) or value == float("inf"):
+        if not given or not low <= value <= high or (above and value < low + 1e-30):
             advice = " (YAML reads 1e-3 as text: write 1.0e-3)" if isinstance(value, str) else ""
-            raise InputError(f"must be a number {'above' if above else 'of at least'} {low}, is {value!r}{advice}")
+            limits = f"{'above' if above else 'of at least'} {low} and at most {high:g}"
+            raise InputError(f"must be a number {limits}, is {shown(value)}{advice}")
         return float(value)
 
     return read
 
 
+def shown(value):
+    """A value as a message shows it: not longer than a line."""
+    try:
+        return repr(value) if len(repr(value)) < 100 else f"{repr(value)[:100]}..."
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a number too long to write"
+
+
 def name(value):
     """A word that can be part of a file's name."""
-    if not isinstance(value, str) or not re.fullmatch(r"[\w-]+", value):
-        raise InputError(f"must be a name of letters, digits, - and _, is {value!r}")
+    if not isinstance(value, str) or not re.fullmatch(r"[\w-]{1,100}", value):
+        raise InputError(f"must be a name of at most 100 letters, digits, - and _, is {shown(value)}")
     return value
 
 
@@ -91,5 +100,5 @@ def list_of(read_entry):
 def text(value):
     """Words."""
     if not isinstance(value, str) or not value:
-        raise InputError(f"must be text, is {value!r}")
+        raise InputError(f"must be text, is {shown(value)}")
     return value

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -13,7 +14,7 @@ import numpy as np
 
 from .errors import InputError
 
-_TEMPORARY = ".tmp-"
+_PART = ".fmi-part"  # ending of a file that is not yet whole
 
 
 @contextlib.contextmanager
@@ -35,7 +36,7 @@ def locked(folder):
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
-        for leftover in folder.rglob(f"{_TEMPORARY}*"):
+        for leftover in (*folder.glob(f"*{_PART}"), *folder.glob(f"cells/*{_PART}")):
             leftover.unlink()
         yield folder
         lock.truncate(0)
@@ -54,7 +55,7 @@ def aside(path):
     """A file that is there whole or not at all: the block writes the path it is given, which is then flushed to disk and
     renamed to path; where the block fails it is removed."""
     path = Path(path)
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    temporary = path.with_name(f"{path.name}{_PART}")
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -79,7 +80,8 @@ def write_json(path, data):
 def save_cell(folder, name, picture, arrays, record):
     """Stores a cell: cells/NAME.png, .npz and, last, the .json that makes it whole.
 
-    picture: bytes of the PNG. arrays: name -> NumPy array. record: what the .json says.
+    picture: bytes of the PNG. arrays: name -> NumPy array. record: what the .json says, with
+    the digests of the other two as ``files``.
     """
     stem = Path(folder) / "cells" / name
     with contextlib.suppress(FileNotFoundError):
@@ -88,19 +90,21 @@ def save_cell(folder, name, picture, arrays, record):
     np.savez(packed, **arrays)
     write_file(_file(stem, ".npz"), packed.getvalue())
     write_file(_file(stem, ".png"), picture)
-    write_json(_file(stem, ".json"), record)
+    files = {".png": hashlib.sha256(picture).hexdigest(), ".npz": hashlib.sha256(packed.getvalue()).hexdigest()}
+    write_json(_file(stem, ".json"), {**record, "files": files})
 
 
 def read_record(folder, name):
-    """What a whole cell's .json says, or None where the cell is not there whole."""
+    """What a whole cell's .json says, or None where the cell is not there whole, byte for byte as it was written."""
     stem = Path(folder) / "cells" / name
-    if not all(_file(stem, suffix).is_file() for suffix in (".png", ".npz", ".json")):
-        return None
     try:
         record = json.loads(_file(stem, ".json").read_text())
-    except ValueError:
+        for suffix, digest in record["files"].items():
+            if hashlib.sha256(_file(stem, suffix).read_bytes()).hexdigest() != digest:
+                return None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return record
 
 
 def read_array(folder, name, array):

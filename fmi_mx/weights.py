@@ -1,8 +1,6 @@
 """The canonical weights of VGG-19: 32 float32 arrays, RGB, (out, in, kh, kw), in a .params or an .npz file."""
 
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -98,13 +96,14 @@ def write_weights(arrays, path):
             else:
                 with open(temporary, "wb") as file:
                     np.savez(file, **arrays)
-    except OSError as error:
-        raise InputError(f"weights {path} cannot be written ({error.strerror}); give another place with --to") from error
+    except (OSError, mx.base.MXNetError) as error:
+        reason = getattr(error, "strerror", None) or "MXNet cannot open it"
+        raise InputError(f"weights {path} cannot be written ({reason}); give another place with --to") from error
 
 
 def read_arrays(path):
-    """Whatever arrays a .params or an .npz file holds, name (without ``arg:``) -> array. Raises InputError, without the
-    file's name, for one that is cut or of another kind."""
+    """The arrays with names of VGG-19's that a .params or an .npz file holds, name (without ``arg:``) -> array. Raises
+    InputError, without the file's name, for one that is cut or of another kind."""
     with open(path, "rb") as file:
         start = file.read(4)
     if start == PARAMS_MAGIC:
@@ -117,18 +116,19 @@ def read_arrays(path):
 def _read_params(path):
     try:
         arrays = mx.nd.load(str(path))
-    except mx.base.MXNetError as error:
+    except (mx.base.MXNetError, UnicodeError) as error:
         raise _damaged(error) from error
     if not isinstance(arrays, dict):
         raise InputError("the arrays have no names")
-    return {name.split(":", 1)[-1]: array.asnumpy() for name, array in arrays.items()}
+    arrays = {name.split(":", 1)[-1]: array for name, array in arrays.items()}
+    return {name: array.asnumpy() for name, array in arrays.items() if name in weight_shapes()}
 
 
 def _read_npz(path):
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            return {name: archive[name] for name in archive.files if name in weight_shapes()}
+    except Exception as error:  # NumPy and zipfile raise whatever a damaged archive leads them to
         raise _damaged(error) from error
 
 

@@ -70,6 +70,11 @@ def bad_files(folder):
     (["run", "FIG3", "--weights", "BAD/cut.npz"], "cut or damaged"),
     (["run", "FIG3", "--out", "BAD/is_a_file/run"], "cannot be written"),
     (["run", "FIG3", "--out", "BAD/is_a_file"], "cannot be written"),
+    (["run", "FIG3", "--weights", "two\nlines"], "two lines: no such file"),
+    (["run", "two\nlines.yaml"], "no such file"),
+    (["run", "FIG3", "--weights", "w" * 300], "name too long"),
+    (["run", "FIG3", "--set", "path=x"], "unknown key 'path'"),
+    (["run", "FIG3", "--set", "seed=2001-13-45"], "not YAML"),
     (["run"], "EXPERIMENT.yaml"),
     (["run", "FIG3", "--colour"], "--colour"),
     (["frobnicate"], "frobnicate"),
@@ -91,6 +96,14 @@ def test_bad_input_is_one_line_exit_code_2_and_nothing_written(fmi, tmp_path, ar
     assert message in err
     assert err.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_place_without_room_for_the_figure_is_refused_first(fmi, tmp_path):
+    (tmp_path / "here" / "run.png").mkdir()
+    code, _, err = fmi("run", "FIG3", *SMALL, "--out", "run")
+    assert code == 2
+    assert "the figure cannot be written" in err
+    assert not (tmp_path / "here" / "run").exists()
 
 
 def test_fmi_device_is_the_default(fmi, monkeypatch):

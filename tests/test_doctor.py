@@ -78,3 +78,14 @@ def test_it_works_where_mxnet_cannot_be_imported(tmp_path):
     assert done.stderr == ""
     assert "MISSING  import mxnet: libcuda.so.1: cannot open shared object file; to mend it: " in done.stdout
     assert "ok       NumPy" in done.stdout
+
+
+def test_it_works_where_opencv_cannot_be_imported(tmp_path):
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    done = subprocess.run(
+        [sys.executable, "-m", "fmi_mx", "doctor"], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert (
+        "MISSING  OpenCV cannot be imported (libGL.so.1: cannot open shared object file); to mend it: apt-get" in done.stdout
+    )

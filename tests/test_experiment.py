@@ -88,7 +88,15 @@ def test_a_dotted_override(fig3):
     ("optimiser.learning_rate", "1e-3", "YAML reads 1e-3 as text"),
     ("optimiser.learning_rate", float("nan"), "learning_rate: must be a number"),
     ("optimiser.clip", float("inf"), "clip: must be a number"),
-    ("stop.passes", 0, "passes: must be a whole number at least 1"),
+    ("optimiser.clip", 1e300, "clip: must be a number above 0 and at most 1e.30"),
+    ("optimiser.learning_rate", 1e-320, "learning_rate: must be a number above 0"),
+    ("optimiser.decay", 1.5, "decay: must be a number above 0 and at most 1, is 1.5"),
+    ("long_edge", 10**4000, "long_edge: must be a whole number from 16 to 4096, is 1000"),
+    ("seed", 10**30, "seed: must be a whole number"),
+    ("path", "x", "unknown key 'path' to set"),
+    ("figure", "f" * 101, "at most 100 letters"),
+    ("images", "i" * 101, "at most 100 letters"),
+    ("stop.passes", 0, "passes: must be a whole number from 1 to 1000000, is 0"),
     ("denoise", -0.2, "denoise: must be a number of at least 0"),
     ("figure", "../x", "figure: must be a name"),
 ])  # fmt: skip
@@ -108,6 +116,7 @@ def test_layers_too_deep_for_the_size_are_refused(fig3):
     ("", "must be keys with values"), ("- a", "must be keys with values"), ("a: [", "not YAML"),
     ("figure: fig3", "'method' is missing"),
     ("method: fmi\nseed: 1\nseed: 2", "key 'seed' is given twice"), ("a: " + "[" * 5000, "not YAML"),
+    ("seed: 2001-13-45", "not YAML"), ("seed: !!int x", "not YAML"), ("a: !!bool x", "not YAML"),
     ("!!python/object/apply:os.system ['true']", "not YAML"),
 ])  # fmt: skip
 def test_a_file_that_is_no_experiment(tmp_path, text, message):

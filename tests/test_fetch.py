@@ -77,12 +77,13 @@ def test_a_file_arrives_once(tmp_path, server, checksum):
     assert there(folder) == ["one.bin"]
 
 
-def test_a_damaged_file_is_fetched_again(tmp_path, server):
+def test_another_file_of_that_name_is_left_alone(tmp_path, server):
     server.answers = [CONTENT]
     (tmp_path / "files").mkdir()
-    (tmp_path / "files" / "one.bin").write_bytes(CONTENT[:-1])
-    fetch(entry(server), tmp_path / "files")
-    assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
+    (tmp_path / "files" / "one.bin").write_bytes(b"the user's own")
+    with pytest.raises(InputError, match="one.bin is there but is not the file to be downloaded.*move it away"):
+        fetch(entry(server), tmp_path / "files")
+    assert (tmp_path / "files" / "one.bin").read_bytes() == b"the user's own"
 
 
 @pytest.mark.parametrize("failure", [CONTENT[:500], ("cut", CONTENT[:500]), b"x" * len(CONTENT), 404, 503, "drop", "stall"])
@@ -95,7 +96,7 @@ def test_it_tries_again(tmp_path, server, failure, monkeypatch):
 
 
 @pytest.mark.parametrize("failure, reason", [
-    (CONTENT[:500], "the 500 bytes that came have the sha256"), (("cut", CONTENT[:500]), "IncompleteRead"),
+    (CONTENT[:500], "its 500 bytes have the sha256"), (("cut", CONTENT[:500]), "IncompleteRead"),
     (b"x" * len(CONTENT), "102400 bytes"), (404, "404"),
 ])  # fmt: skip
 def test_what_never_comes_right_is_not_kept(tmp_path, server, failure, reason):

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from fmi_mx import InputError, load_experiment
 from fmi_mx.experiment import as_data
-from fmi_mx.figures import draw, fmi_parts, grid, lay_out, rmci_parts, transfer_parts
+from fmi_mx.figures import Part, draw, fmi_parts, grid, lay_out, rmci_parts, transfer_parts
 
 
 def colour(name):
@@ -97,6 +97,19 @@ def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
     path = draw(tmp_path / "run")
     assert path == tmp_path / "run.png"
     places(decode(path.read_bytes()), ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"])
+
+
+def test_more_images_than_letters_are_all_drawn(fig3):
+    names = [f"image{n}" for n in range(60)]
+    parts = fmi_parts(as_data(load_experiment(fig3, images=names, layers="relu1_2", filters=0)), picture)
+    assert [part.title for part in parts][::29] == ["(a) image0", "(ad) image29", "(bg) image58"]
+
+
+def test_odd_shapes_and_huge_figures_are_drawn():
+    assert lay_out([Part("flat", [("", [("a", np.zeros((1, 200, 3), np.uint8))])])]).axes
+    rows = [("", [("a", np.zeros((400, 10, 3), np.uint8))])] * 30
+    figure = lay_out([Part("tall", rows)])
+    assert figure.get_size_inches()[1] * figure.dpi < 2**16
 
 
 def test_many_filters_are_wrapped(fig3):

@@ -69,6 +69,16 @@ def test_exif_rotation_is_applied(tmp_path):
     assert np.abs(read.astype(float) - np.rot90(smooth, -1)).mean() < 6
 
 
+def test_webp_is_read_but_not_with_exif(tmp_path):
+    smooth = cv2.GaussianBlur(RGB, (0, 0), 3)
+    plain = read_image(saved(tmp_path, smooth, "x.webp", lossless=True))
+    np.testing.assert_array_equal(plain, smooth)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with pytest.raises(InputError, match="WebP with EXIF"):
+        read_image(saved(tmp_path, smooth, "y.webp", exif=exif))
+
+
 def test_floating_point_pixels_are_refused(tmp_path):
     path = tmp_path / "x.tiff"
     cv2.imwrite(str(path), RGB.astype(np.float32) / 255)
@@ -76,7 +86,7 @@ def test_floating_point_pixels_are_refused(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"this is text\n" * 100])
+@pytest.mark.parametrize("data", [b"", b"this is text\n" * 100, b"P4\n99999999 99999999\n"])
 def test_what_is_no_image_is_refused(tmp_path, data):
     path = tmp_path / "x.jpg"
     path.write_bytes(data)

@@ -242,7 +242,7 @@ def test_fig2_needs_no_weights(gallery, tmp_path):
     (FIG5, "normalise", "none", "normalise: must be paper or authors"),
     (FIG5, "style_size", "big", "style_size: must be authors or paper"),
     (FIG5, "filters", "0-3", "unknown key 'filters' to set"),
-    (FIG4, "draws", 0, "draws: must be a whole number at least 1, is 0"),
+    (FIG4, "draws", 0, "draws: must be a whole number from 1 to 1000, is 0"),
     (FIG4, "draw", "author", "draw: must be paper or authors, is 'author' .did you mean 'authors'"),
     (FIG4, "method", "rcmi", "method: must be fmi or rmci.*did you mean 'rmci'"),
     (ROOT / "experiments" / "fig1.yaml", "isolated", 512, "filter 512 is not in relu5_1"),

@@ -74,3 +74,14 @@ def test_a_loss_that_is_not_finite_ends_the_descent():
     wild = SGD(learning_rate=1e30, momentum=0.9, decay=1.0, decay_every=10, clip=1e30, weight_decay=0.0, rescale=1.0)
     with pytest.raises(FloatingPointError, match="at pass"):
         descend(Bowl(), mx.nd.ones((1, 3, 2, 4)), wild, Stop(passes=50, change=0.0))
+
+
+def test_an_image_that_is_not_finite_ends_the_descent():
+    class Deaf:
+        """A loss that does not notice, as MXNet's ReLU does not notice NaN."""
+
+        def loss_and_gradient(self, image):
+            return mx.nd.ones((1,)), mx.nd.full(image.shape, float("nan"))
+
+    with pytest.raises(FloatingPointError, match="change nan at pass 1"):
+        descend(Deaf(), mx.nd.ones((1, 3, 2, 4)), AUTHORS_SGD, Stop(passes=50, change=0.0))

@@ -29,17 +29,21 @@ def test_elsewhere_one_line_a_cell(fig3):
 
 
 def test_on_a_terminal_a_bar(fig3):
-    stream, (one, two) = Terminal(), two_cells(fig3)
-    progress = Progress([one, two], stream)
-    progress._bar.mininterval = progress._bar.miniters = 0
+    stream, found = Terminal(), two_cells(fig3)
+    one, two = found
+    progress = Progress([one, one, two], stream)
+    progress._bar.mininterval = 0
+    progress.on_cell(one, RECORD, stored=True)
     progress.on_cell(one, RECORD, stored=False)
     for number in (1, 2):
         progress.on_pass(two, Pass(number, 7.5, 1.0))
     progress._bar.refresh()
     last = stream.getvalue().split("\r")[-1]
-    assert "1/2 cells, golden_gate.relu1_2.f001: pass 2, loss 7.5" in last
-    assert " 83%" in last  # one cell whole and two passes of three
-    assert "<" in last  # time left
+    assert "2/3, pass 2, loss 7.5, golden_gate.relu1_2.f001" in last
+    assert " 83%" in last  # of the two that are computed: one whole and two passes of three
+    assert last.index("<") < last.index("2/3")  # the time left, where a narrow terminal still shows it
     progress.on_cell(two, RECORD, stored=False)
     progress.close()
-    assert "100%" in stream.getvalue().split("\r")[-1]
+    last = stream.getvalue().strip().split("\r")[-1]
+    assert "100%" in last
+    assert "3/3" in last

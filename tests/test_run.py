@@ -241,7 +241,7 @@ def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, co
 
 
 def test_steps_that_explode_are_the_users_to_mend(fig3, compute):
-    with pytest.raises(InputError, match="cell golden_gate.relu1_1.f000: the loss is .* at pass .*learning_rate"):
+    with pytest.raises(InputError, match="cell golden_gate.relu1_1.f000: loss .* at pass .*learning_rate"):
         compute(small(fig3, **{"optimiser.learning_rate": 1e30, "optimiser.clip": 1e30}))
 
 

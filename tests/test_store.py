@@ -13,7 +13,7 @@ def files(folder):
 def test_a_cell_comes_back(tmp_path):
     with store.locked(tmp_path / "run") as folder:
         store.save_cell(folder, "a.relu1_2.f000", b"png", {"image": np.arange(6.0)}, {"passes": 3})
-        assert store.read_record(folder, "a.relu1_2.f000") == {"passes": 3}
+        assert store.read_record(folder, "a.relu1_2.f000")["passes"] == 3
         np.testing.assert_array_equal(store.read_array(folder, "a.relu1_2.f000", "image"), np.arange(6.0))
     assert sorted(files(folder)) == [".lock"] + [f"cells/a.relu1_2.f000.{end}" for end in ("json", "npz", "png")]
 
@@ -26,7 +26,16 @@ def test_a_cell_with_a_file_gone_is_not_there(tmp_path, suffix):
     assert store.read_record(tmp_path, "a") is None
 
 
-@pytest.mark.parametrize("data", [b"[1]", b"\xff\xfe", b"", b"{"])
+@pytest.mark.parametrize("suffix", [".png", ".npz"])
+def test_a_cell_whose_files_are_not_as_written_is_not_there(tmp_path, suffix):
+    with store.locked(tmp_path) as folder:
+        store.save_cell(folder, "a", b"png", {"image": np.zeros(1)}, {})
+    path = tmp_path / "cells" / f"a{suffix}"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.read_record(tmp_path, "a") is None
+
+
+@pytest.mark.parametrize("data", [b"{}", b'{"files": 3}', b"3", b"[1]", b"\xff\xfe", b"", b"{"])
 def test_a_record_that_is_none_is_not_there(tmp_path, data):
     with store.locked(tmp_path) as folder:
         store.save_cell(folder, "a", b"png", {"image": np.zeros(1)}, {})
@@ -79,9 +88,12 @@ def test_a_second_run_is_refused_and_told_of_the_first(tmp_path):
 def test_the_lock_of_a_dead_run_holds_nobody_up_and_its_leftovers_go(tmp_path):
     (tmp_path / "cells").mkdir()
     (tmp_path / ".lock").write_text("process 1 on elsewhere")
-    (tmp_path / "cells" / ".tmp-a.npz").write_bytes(b"half")
+    (tmp_path / "cells" / "a.npz.fmi-part").write_bytes(b"half")
+    (tmp_path / "deep").mkdir()
+    for mine in (".tmp-notes", "deep/a.fmi-part", "cells/.tmp-a.png"):
+        (tmp_path / mine).write_text("the user's own")
     with store.locked(tmp_path):
-        assert sorted(files(tmp_path)) == [".lock"]
+        assert sorted(files(tmp_path)) == [".lock", ".tmp-notes", "cells/.tmp-a.png", "deep/a.fmi-part"]
         with open(tmp_path / ".lock") as lock, pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert (tmp_path / ".lock").read_text() == ""

@@ -85,6 +85,11 @@ def test_another_kind_of_file_is_refused(tmp_path, data):
         read_weights(path)
 
 
+def test_other_arrays_beside_them_do_not_matter(arrays, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays, notes=np.array([{"a": 1}], dtype=object))
+    assert list(read_weights(tmp_path / "x.npz")) == list(arrays)
+
+
 def test_a_pickle_in_an_npz_is_not_run(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, conv1_1_weight=np.array([{"a": 1}], dtype=object))
@@ -102,6 +107,8 @@ def test_no_file_and_a_folder_are_refused(tmp_path):
 def test_another_ending_and_a_closed_folder_are_refused(arrays, tmp_path):
     with pytest.raises(InputError, match=".params or .npz"):
         write_weights(arrays, tmp_path / "x.h5")
-    with pytest.raises(InputError, match="cannot be written"):
-        write_weights(arrays, tmp_path / "none" / "x.npz")
+    for name in ("x.npz", "x.params"):
+        with pytest.raises(InputError, match="cannot be written") as caught:
+            write_weights(arrays, tmp_path / "none" / name)
+        assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
