@@ -233,7 +233,7 @@ def test_fig2_needs_no_weights(gallery, tmp_path):
 
 
 @pytest.mark.parametrize("figure, key, value, message", [
-    (FIG5, "alpha", -1, "alpha: must be a number of at least 0, is -1"),
+    (FIG5, "alpha", -1, "alpha: must be a number of at least 0 and at most 1e.30, is -1"),
     (FIG5, "beta", -0.5, "beta: must be a number of at least 0"),
     (FIG5, "styles", [], "styles: is an empty list"),
     (FIG5, "styles", None, "styles: must be the name or path of an image"),
