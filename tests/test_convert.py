@@ -12,6 +12,7 @@ import scipy.io
 
 from fmi_mx import InputError, cli, known
 from fmi_mx.convert import convert, network_of, read_any
+from fmi_mx.formats import read_foreign
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.vgg19 import LAYERS
 from fmi_mx.weights import read_weights, write_weights
@@ -332,3 +333,20 @@ def test_torchvisions_is_known_by_its_file(arrays, tmp_path, monkeypatch):
 
 def test_random_weights_are_nobodys(arrays):
     assert known.describe(arrays).startswith("unknown network")
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "x.caffemodel"])  # its description is of the whole network
+def test_a_reader_reads_what_there_is(tmp_path, name):
+    """Two small layers, not square in channels, each number in its place."""
+    shapes = {"conv1_1": (5, 3, 3, 3), "conv2_1": (4, 5, 3, 3)}
+    small = {}
+    for layer, shape in shapes.items():
+        small[f"{layer}_weight"] = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        small[f"{layer}_bias"] = np.arange(shape[0], dtype=np.float32) + 0.5
+    ALL[name](small, tmp_path / name)
+    foreign = read_foreign(tmp_path / name)
+    assert set(foreign.arrays) == set(small)
+    for key, array in small.items():
+        if key == "conv1_1_weight" and foreign.channels == "BGR":
+            array = array[:, ::-1]
+        np.testing.assert_allclose(foreign.arrays[key], array, rtol=1e-6, err_msg=key)
