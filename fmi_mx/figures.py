@@ -182,12 +182,11 @@ def _wrapped(rows):
 def _draw_part(figure, top, part, cell_width, cell_height):
     """One part. top: inches above the figure's lower edge; sizes too."""
     width, height = figure.get_size_inches()
-    first = [label for label, _ in part.rows[0][1]]
+    first, gap = [label for label, _ in part.rows[0][1]], min(GAP, cell_height / 10)
     for i, (label, row) in enumerate(part.rows):
         bottom = top - TOP - (i + 1) * cell_height
         wrapped = [column for column, _ in row] != first
         for j, (column, picture) in enumerate(row):
-            gap = min(GAP, cell_height / 10)
             box = (LEFT + j * cell_width, bottom, cell_width - gap, cell_height - gap)
             axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
             axis.set(xticks=[], yticks=[])

@@ -36,6 +36,8 @@ class Progress:
     def on_cell(self, cell, record, stored):
         """After each cell."""
         self._done += 1
+        if not stored and "passes" in record:
+            self._computed.append(record["passes"])
         if self._bar is not None:
             if stored:
                 self._bar.total -= _work(cell)  # or the time left would count it as done in no time
@@ -43,9 +45,6 @@ class Progress:
                 self._finished += _work(cell)
             self._bar.set_description_str(f"{self._done}/{self._count}, {cell.name}", refresh=False)
             self._advance(self._finished)
-        if not stored and "passes" in record:
-            self._computed.append(record["passes"])
-        if self._bar is not None:
             return
         facts = ["stored already"] if stored else []
         if "passes" in record:

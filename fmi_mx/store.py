@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
+from .images import file_digest
 
 _PART = ".fmi-part"  # ending of a file that is not yet whole
 
@@ -80,8 +81,8 @@ def write_json(path, data):
 def save_cell(folder, name, picture, arrays, record):
     """Stores a cell: cells/NAME.png, .npz and, last, the .json that makes it whole.
 
-    picture: bytes of the PNG. arrays: name -> NumPy array. record: what the .json says, with
-    the digests of the other two as ``files``.
+    picture: bytes of the PNG. arrays: name -> NumPy array. record: what the .json says, to
+    which the digests of the other two are added as ``files``.
     """
     stem = Path(folder) / "cells" / name
     with contextlib.suppress(FileNotFoundError):
@@ -100,7 +101,7 @@ def read_record(folder, name):
     try:
         record = json.loads(_file(stem, ".json").read_text())
         for suffix, digest in record["files"].items():
-            if hashlib.sha256(_file(stem, suffix).read_bytes()).hexdigest() != digest:
+            if file_digest(_file(stem, suffix)) != digest:
                 return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
