@@ -1,9 +1,11 @@
 """Images on their way in (file -> mean-subtracted float) and out (float -> clipped, denoised PNG)."""
 
 import hashlib
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+import skimage
 from skimage.restoration import denoise_tv_chambolle
 
 from .errors import InputError, nearest
@@ -13,21 +15,22 @@ SMALLEST = 16  # pixels: one position of the deepest convolutions
 LARGEST = 4096  # pixels: relu1_1's code of such a square has 2^30 numbers, half of what MXNet's 32-bit sizes hold
 PIXELS = ("authors", "paper")
 STYLE_SIZES = ("authors", "paper")
+PACKAGED = Path(skimage.__file__).with_name("data")  # coffee, astronaut and others that scikit-image carries
 
 
 def find_image(name, folder):
     """The file of an image.
 
-    name: a path, or a name to be found as NAME.jpg or NAME.png in folder. Returns a Path. Raises InputError when there is
-    no such file, and names the images that are there.
+    name: a path, or a name to be found as NAME.jpg or NAME.png in folder, or else in ``PACKAGED``. Returns a Path. Raises
+    InputError when there is no such file, and names the images that are in folder.
     """
     path = Path(name)
     if path.suffix or path.parent != Path("."):
         if not path.is_file():
             raise InputError(f"image {name}: {'is a directory' if path.is_dir() else 'no such file'}")
         return path
-    for suffix in (".jpg", ".png"):
-        path = Path(folder) / f"{name}{suffix}"
+    for place, suffix in product((Path(folder), PACKAGED), (".jpg", ".png")):
+        path = place / f"{name}{suffix}"
         if path.is_file():
             return path
     there = sorted({p.stem for suffix in ("jpg", "png") for p in Path(folder).glob(f"*.{suffix}")})

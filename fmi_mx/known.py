@@ -1,6 +1,10 @@
 """Which known network a set of weights is, and whether its first layer takes RGB."""
 
+from fractions import Fraction
+
 import numpy as np
+
+from .vgg19 import width_of
 
 TORCHVISION = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"  # SHA-256 of vgg19-dcbb9e9d.pth
 
@@ -31,4 +35,6 @@ def describe(arrays, source_sha256=None):
         return f"Oxford's VGG-19, {'BGR: convert it before use' if takes_bgr(arrays) else 'RGB'}"
     if source_sha256 == TORCHVISION:
         return "torchvision's VGG-19, trained anew and not Oxford's, RGB"
+    if width_of(arrays) != 1:
+        return f"a small network, with {Fraction(width_of(arrays))} of VGG-19's filters, not Oxford's"
     return "unknown network (not Oxford's VGG-19); the order of its channels cannot be told from its weights"

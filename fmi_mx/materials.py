@@ -6,9 +6,10 @@ import numpy as np
 
 from .cell import cells
 from .errors import InputError
+from .experiment import check_filters
 from .images import file_digest, find_image, preprocess, preprocess_style, read_image
 from .mxnet_setup import choose_device
-from .vgg19 import check_image_size
+from .vgg19 import check_image_size, width_of
 from .weights import read_weights, to_device, weights_digest
 
 
@@ -39,6 +40,10 @@ def gather(experiment, weights, folder, device):
     if not any(cell.layers for cell in cells(experiment)):
         return Materials(sources, None, None)
     arrays = read_weights(weights)
+    try:
+        check_filters(experiment, width_of(arrays))
+    except InputError as error:
+        raise InputError(f"weights {weights}: {error}") from error
     return Materials(sources, to_device(arrays, choose_device(device)), weights_digest(arrays))
 
 

@@ -6,7 +6,7 @@ from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
 from .losses import gatys_loss, gram, inversion_loss, pmci_loss
 from .mxnet_setup import mx
 from .problem import encode
-from .vgg19 import LAYERS, layer_code
+from .vgg19 import layer_code, layer_table, width_of
 
 
 class Inputs(NamedTuple):
@@ -39,7 +39,8 @@ def objective(experiment, cell, inputs):
     if cell.method == "fmi":
         modified = isolate(code, cell.filter)
     elif cell.method == "rmci":
-        shares = draw_shares(experiment.draw, LAYERS[cell.layers[0]][1], inputs.generator)
+        filters = layer_table(width_of(inputs.weights))[cell.layers[0]][1]
+        shares = draw_shares(experiment.draw, filters, inputs.generator)
         constants = {"v": mx.nd.array(shares, ctx=inputs.content.context)}
         modified = reallocate(code, mx.sym.Variable("v"))
     elif cell.method == "purposeful":

@@ -1,16 +1,24 @@
 """VGG-19 (Simonyan and Zisserman, configuration E) as one table, and as a Symbol."""
 
+from fractions import Fraction
+
 from .errors import InputError, nearest
 from .mxnet_setup import mx
 
 # (filters of each convolution, number of convolutions) of the five blocks; a pooling ends each.
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 POOLINGS = ("avg", "max")
+WIDTHS = (1, 1 / 2, 1 / 4, 1 / 8)  # shares of the paper's filters in every layer; 1 is the paper's network
 
 
-def _table():
+def layer_table(width=1):
+    """The layers, name -> (kind, filters, pixels of the image along one side of a position), in the order of the network.
+
+    width: one of ``WIDTHS``. At 1/8 the five blocks have 8, 16, 32, 64 and 64 filters.
+    """
     layers = {}
     for block, (filters, convolutions) in enumerate(BLOCKS, start=1):
+        filters = int(filters * width)
         for number in range(1, convolutions + 1):
             layers[f"conv{block}_{number}"] = ("conv", filters, 2 ** (block - 1))
             layers[f"relu{block}_{number}"] = ("relu", filters, 2 ** (block - 1))
@@ -18,14 +26,13 @@ def _table():
     return layers
 
 
-# Name -> (kind, filters, pixels of the image along one side of a position), in the order of the network.
-LAYERS = _table()
+LAYERS = layer_table()
 
 
-def weight_shapes():
+def weight_shapes(width=1):
     """Shapes of the weights, name -> shape: ``convB_N_weight`` (filters, channels, 3, 3) and ``convB_N_bias`` (filters,)."""
     shapes, channels = {}, 3
-    for name, (kind, filters, _) in LAYERS.items():
+    for name, (kind, filters, _) in layer_table(width).items():
         if kind == "conv":
             shapes[f"{name}_weight"] = (filters, channels, 3, 3)
             shapes[f"{name}_bias"] = (filters,)
@@ -33,16 +40,23 @@ def weight_shapes():
     return shapes
 
 
-def vgg19(pool="avg"):
+def width_of(arrays):
+    """The width of the network that weights (name -> array) belong to, as conv1_1 shows it; 1 where it shows none known."""
+    filters = arrays["conv1_1_bias"].shape if "conv1_1_bias" in arrays else None
+    return next((width for width in WIDTHS if filters == (int(BLOCKS[0][0] * width),)), 1)
+
+
+def vgg19(pool="avg", width=1):
     """The whole network up to pool5.
 
     pool: ``avg`` (the authors' code) or ``max`` (the classifier as published), over 2x2 positions, stride 2.
+    width: share of the paper's filters, see ``WIDTHS``.
     Returns a Symbol of the argument ``data`` (B, 3, H, W), RGB 0..255 minus the mean. Raises InputError for another pool.
     """
     if pool not in POOLINGS:
         raise InputError(f"pool {pool!r} is not known; allowed are {', '.join(POOLINGS)}")
     net = mx.sym.Variable("data")
-    for name, (kind, filters, _) in LAYERS.items():
+    for name, (kind, filters, _) in layer_table(width).items():
         if kind == "conv":
             net = mx.sym.Convolution(net, name=name, num_filter=filters, kernel=(3, 3), pad=(1, 1))
         elif kind == "relu":
@@ -67,11 +81,12 @@ def check_layer(name):
         raise InputError(f"layer {name!r} is not in VGG-19{nearest(name, LAYERS)}; layers are {', '.join(LAYERS)}")
 
 
-def check_filter(layer, number):
-    """Raises InputError unless the layer has a filter of this number (counted from 0)."""
-    filters = LAYERS[layer][1]
+def check_filter(layer, number, width=1):
+    """Raises InputError unless the layer has a filter of this number (counted from 0) at this width."""
+    filters = layer_table(width)[layer][1]
     if not 0 <= number < filters:
-        raise InputError(f"filter {number} is not in {layer}; its filters are 0 to {filters - 1}")
+        of = "" if width == 1 else f" of a network with {Fraction(width)} of VGG-19's filters"
+        raise InputError(f"filter {number} is not in {layer}{of}; its filters are 0 to {filters - 1}")
 
 
 def check_image_size(layer, height, width):

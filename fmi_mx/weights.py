@@ -1,6 +1,7 @@
 """The canonical weights of VGG-19: 32 float32 arrays, RGB, (out, in, kh, kw), in a .params or an .npz file."""
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from . import known, store
 from .errors import InputError
 from .mxnet_setup import mx
-from .vgg19 import weight_shapes
+from .vgg19 import weight_shapes, width_of
 
 PARAMS_MAGIC = b"\x12\x01\0\0"  # 0x112, MXNet's kMXAPINDArrayListMagic
 ZIP_MAGIC = b"PK\x03\x04"
@@ -17,7 +18,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 def read_weights(path):
     """The arrays of a weights file, checked.
 
-    path: MXNet's .params (``arg:conv1_1_weight`` ...) or .npz (``conv1_1_weight`` ...), told apart by content.
+    path: MXNet's .params (``arg:conv1_1_weight`` ...) or .npz (``conv1_1_weight`` ...), told apart by content; float32, or
+    float16, which becomes float32. The network is as wide as conv1_1 is (``vgg19.WIDTHS``).
     Returns a dict name -> float32 array in the network's order. Raises InputError, naming the file and what is wrong, for a
     file that is missing, cut or of another kind, for a layer that is missing, of another shape or type, or not finite, and
     for Oxford's weights in BGR order.
@@ -41,15 +43,18 @@ def read_weights(path):
 
 
 def check_arrays(arrays):
-    """Raises InputError, naming the layer, unless arrays (name -> array) are VGG-19's in the canonical form."""
-    for name, shape in weight_shapes().items():
+    """Raises InputError, naming the layer, unless arrays (name -> array) are VGG-19's in the canonical form, all of one of
+    its widths."""
+    width = width_of(arrays)
+    network = "VGG-19's" if width == 1 else f"with {Fraction(width)} of VGG-19's filters it"
+    for name, shape in weight_shapes(width).items():
         if name not in arrays:
             raise InputError(f"{name} is missing")
         array = arrays[name]
         if array.shape != shape:
-            raise InputError(f"{name} has shape {array.shape}, VGG-19's is {shape}")
+            raise InputError(f"{name} has shape {array.shape}, {network} is {shape}")
         if array.dtype != np.float32:
-            raise InputError(f"{name} is {array.dtype}, not float32")
+            raise InputError(f"{name} is {array.dtype}, not float32 or float16")
         if not np.isfinite(array).all():
             raise InputError(f"{name} has a number that is not finite")
 
@@ -106,11 +111,10 @@ def read_arrays(path):
     InputError, without the file's name, for one that is cut or of another kind."""
     with open(path, "rb") as file:
         start = file.read(4)
-    if start == PARAMS_MAGIC:
-        return _read_params(path)
-    if start == ZIP_MAGIC:
-        return _read_npz(path)
-    raise InputError("neither MXNet's .params nor an .npz")
+    if start not in (PARAMS_MAGIC, ZIP_MAGIC):
+        raise InputError("neither MXNet's .params nor an .npz")
+    arrays = _read_params(path) if start == PARAMS_MAGIC else _read_npz(path)
+    return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in arrays.items()}
 
 
 def _read_params(path):

@@ -4,7 +4,16 @@ import pytest
 
 from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.vgg19 import LAYERS, check_filter, check_image_size, multiply_adds, weight_shapes
+from fmi_mx.vgg19 import (
+    LAYERS,
+    WIDTHS,
+    check_filter,
+    check_image_size,
+    layer_table,
+    multiply_adds,
+    weight_shapes,
+    width_of,
+)
 from fmi_mx.weights import to_device
 
 
@@ -75,3 +84,31 @@ def test_a_filter_beyond_the_layer_is_refused():
 def test_multiply_adds_of_the_first_layers():
     # 3x3 from 3 to 64 channels at every pixel, 64 to 64 at every pixel, 64 to 128 at every fourth.
     assert multiply_adds("relu2_1") == 9 * 3 * 64 + 9 * 64 * 64 + 9 * 64 * 128 / 4
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_width_scales_every_layer_and_keeps_the_names(width):
+    table = layer_table(width)
+    assert list(table) == list(LAYERS)
+    for name, (kind, filters, step) in table.items():
+        assert (kind, filters, step) == (LAYERS[name][0], LAYERS[name][1] * width, LAYERS[name][2])
+    net = vgg19("max", width)
+    shapes, _, _ = net.infer_shape(data=(1, 3, 32, 32))
+    assert dict(zip(net.list_arguments()[1:], shapes[1:])) == weight_shapes(width)
+    assert width_of({name: np.zeros(shape) for name, shape in weight_shapes(width).items()}) == width
+
+
+def test_the_small_width_is_an_eighth():
+    filters = [layer_table(1 / 8)[f"relu{block}_1"][1] for block in range(1, 6)]
+    assert filters == [8, 16, 32, 64, 64]
+
+
+@pytest.mark.parametrize("arrays", [{}, {"conv1_1_bias": np.zeros(63)}, {"conv1_1_bias": np.zeros((8, 1))}])
+def test_weights_of_no_known_width_are_measured_by_the_papers(arrays):
+    assert width_of(arrays) == 1
+
+
+def test_a_narrow_layer_has_fewer_filters():
+    check_filter("relu4_2", 63, 1 / 8)
+    with pytest.raises(InputError, match="filter 64 is not in relu4_2 of a network with 1/8 .* filters are 0 to 63"):
+        check_filter("relu4_2", 64, 1 / 8)

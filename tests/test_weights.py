@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fmi_mx import InputError, load_weights
+from fmi_mx.vgg19 import weight_shapes
 from fmi_mx.weights import read_weights, weights_digest, write_weights
 
 
@@ -112,3 +113,42 @@ def test_another_ending_and_a_closed_folder_are_refused(arrays, tmp_path):
             write_weights(arrays, tmp_path / "none" / name)
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def narrow():
+    """Random weights at 1/8 of the width."""
+    generator = np.random.default_rng(3)
+    return {name: generator.normal(size=shape).astype(np.float16) for name, shape in weight_shapes(1 / 8).items()}
+
+
+@pytest.mark.parametrize("name", ["x.params", "x.npz"])
+def test_float16_on_disk_becomes_float32(narrow, tmp_path, name):
+    from fmi_mx.mxnet_setup import mx
+
+    path = tmp_path / name
+    if name == "x.npz":
+        np.savez(path, **narrow)
+    else:
+        mx.nd.save(str(path), {f"arg:{n}": mx.nd.array(a, dtype=np.float16) for n, a in narrow.items()})
+    assert path.stat().st_size < 1e6
+    for n, array in read_weights(path).items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, narrow[n].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "conv3_2_weight",
+            r"conv3_2_weight has shape \(256, 256, 3, 3\), with 1/8 of VGG-19's filters it is \(32, 32, 3, 3\)",
+        ),
+        ("conv1_1_bias", r"conv1_1_weight has shape \(8, 3, 3, 3\), VGG-19's is \(64, 3, 3, 3\)"),
+    ],
+)
+def test_a_layer_of_another_width_is_named(narrow, tmp_path, name, said):
+    narrow[name] = np.zeros(weight_shapes()[name], np.float16)
+    np.savez(tmp_path / "x.npz", **narrow)
+    with pytest.raises(InputError, match=said):
+        read_weights(tmp_path / "x.npz")
