@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from .errors import InputError
-from .experiment import YAML_ERRORS
+from .overlay import YAML_ERRORS
 
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 

@@ -14,7 +14,7 @@ from .mxnet_setup import mx
 from .objectives import Inputs, objective
 from .optimisers import descend
 from .problem import Problem, encode
-from .vgg19 import layer_code, vgg19
+from .vgg19 import layer_code, vgg19, width_of
 
 
 def compute(experiment, cell, materials, out, on_pass=None):
@@ -43,7 +43,7 @@ def invert(experiment, cell, materials, out, on_pass):
         source = mx.nd.array(store.read_array(out, cell.predecessor, "evaluated"), ctx=device)
     generator = cell_generator(experiment, cell)
     start = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
-    net = vgg19(experiment.pool)
+    net = vgg19(experiment.pool, width_of(weights))
     goal = objective(experiment, cell, Inputs(net, weights, content, style, source, generator))
     report = (lambda done: on_pass(cell, done)) if on_pass else None
     started = time.perf_counter()
@@ -59,7 +59,7 @@ def invert(experiment, cell, materials, out, on_pass):
         raise InputError(f"cell {cell.name}: {error}; lower start, or the learning_rate or clip of optimiser") from error
     facts = {
         "loss_first": descent.losses[0],
-        "loss_last": descent.losses[-1],
+        "loss_last": descent.loss,
         "passes": len(descent.losses),
         "stopped": descent.stopped,
         **goal.facts,
@@ -83,7 +83,7 @@ def feature_maps(experiment, cell, materials):
     pixels = network_images(experiment, cell, materials.sources)[0]
     weights = materials.weights
     content = mx.nd.array(pixels, ctx=next(iter(weights.values())).context)
-    code = layer_code(vgg19(experiment.pool), cell.layers[0])
+    code = layer_code(vgg19(experiment.pool, width_of(weights)), cell.layers[0])
     chosen = list(experiment.filters)
     before = encode(code, weights, content).asnumpy()[0]
     after = encode(isolate(code, experiment.isolated), weights, content).asnumpy()[0]

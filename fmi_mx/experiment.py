@@ -1,20 +1,18 @@
 """A figure's YAML file -> an Experiment. Everything that a file can get wrong is refused here, by name."""
 
+import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-import yaml
-
 from . import codes, images, losses, vgg19
 from .cell import cells, image_name
-from .errors import InputError, nearest
-from .optimisers import SGD, Stop
+from .errors import InputError
+from .lbfgs import LBFGS
+from .optimisers import SGD, Adam, Stop
+from .overlay import lay_over, read_data
 from .readers import choice, list_of, mapping, name, number, read_keys, shown, text, whole
-
-# What PyYAML raises for what is not YAML: of its own, and of the conversions that it leaves unguarded.
-YAML_ERRORS = (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Experiment:
     pool: Optional[str] = None
     seed: Optional[int] = None
     start: Optional[float] = None
-    optimiser: Optional[SGD] = None
+    optimiser: Optional[object] = None
     stop: Optional[Stop] = None
     denoise: Optional[float] = None
 
@@ -53,20 +51,16 @@ class Experiment:
 def load_experiment(path, /, **overrides):
     """Reads an experiment.
 
-    path: YAML file. overrides: values that replace the file's, by key; a dotted key as ``**{"optimiser.clip": 5}``.
+    path: YAML file. overrides: values that replace the file's, by key; a dotted key as ``**{"optimiser.clip": 5}``; and
+    ``preset``, the name of a file of values that is laid over it first.
     Returns an ``Experiment``. Raises InputError, naming the file and the key, for anything unknown, missing or not allowed.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"experiment {path}: {'is a directory' if path.is_dir() else 'no such file'}")
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)
-    except YAML_ERRORS as error:
-        raise InputError(f"experiment {path}: not YAML ({' '.join(str(error).split())})") from error
-    try:
-        data = mapping(data)
-        for key, value in overrides.items():
-            _override(data, key, value)
+        data = read_data(path)
+        if "preset" in data:
+            raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
+        lay_over(data, overrides, sorted({key for schema in _SCHEMAS.values() for key in schema}))
         experiment = Experiment(**read_keys(data, _schema(data)))
         _check_together(experiment)
     except InputError as error:
@@ -74,25 +68,22 @@ def load_experiment(path, /, **overrides):
     return experiment
 
 
+def check_filters(experiment, width=1):
+    """Raises InputError where a layer lacks a filter that the experiment names, in the network of this width."""
+    isolated = () if experiment.isolated is None else (experiment.isolated,)
+    for layer in experiment.layers or ():
+        for l in (*(experiment.filters or ()), *isolated):
+            vgg19.check_filter(layer, l, width)
+
+
 def as_data(experiment):
     """An experiment as JSON and YAML hold it: tuples as lists, without the keys that its method does not have; the
     optimiser's name is its class's in lower case."""
-    data = {key: value for key, value in asdict(experiment).items() if value is not None}
-    data = {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
+    data = json.loads(json.dumps(asdict(experiment)))
+    data = {key: value for key, value in data.items() if value is not None}
     if experiment.optimiser:
         data["optimiser"] = {"name": type(experiment.optimiser).__name__.lower(), **data["optimiser"]}
     return data
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML's safe loader, but a key given twice is an error, where YAML would let the last one win in silence."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def _schema(data):
@@ -105,26 +96,11 @@ def _schema(data):
         raise InputError(f"method: {error}") from error
 
 
-def _override(data, key, value):
-    """Replaces the value of a dotted key; only keys that the file has can be replaced."""
-    *parents, last = key.split(".")
-    place = data
-    for parent in parents:
-        place = place.get(parent) if isinstance(place, dict) else None
-    if not isinstance(place, dict) or last not in place:
-        known = [str(name) for name in (place if isinstance(place, dict) else data)]
-        raise InputError(f"unknown key {key!r} to set{nearest(last, known)}; known are {', '.join(known)}")
-    place[last] = value
-
-
 def _check_together(experiment):
     """What no key can say alone: filters that a layer has, sizes that a layer needs, names that are told apart."""
     for layer in {layer for cell in cells(experiment) for layer in cell.layers}:
         vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
-    isolated = () if experiment.isolated is None else (experiment.isolated,)
-    for layer in experiment.layers or ():
-        for l in (*(experiment.filters or ()), *isolated):
-            vgg19.check_filter(layer, l)
+    check_filters(experiment)
     for key, entries in (("images", experiment.images), ("styles", experiment.styles or ())):
         names = [image_name(image) for image in entries]
         if len(set(names)) < len(names):
@@ -172,26 +148,71 @@ def _one(read):
     return lambda value: [read(value)]
 
 
-_SGD = {
-    "name": choice("sgd"),
-    "learning_rate": number(0, above=True),
-    "momentum": number(0),
-    "decay": number(0, above=True, high=1),  # MXNet's FactorScheduler allows no growth either
-    "decay_every": whole(1, 10**6),
-    "clip": number(0, above=True),
-    "weight_decay": number(0),
-    "rescale": number(0, above=True),
+def _box(value):
+    """The lowest and the highest pixel value, or null for no box."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise InputError(f"must be [lowest, highest] pixel value, or null for no box, is {shown(value)}")
+    low, high = (number(-1e6, high=1e6)(edge) for edge in value)
+    if low >= high:
+        raise InputError(f"must have a lowest value below the highest, is {shown(value)}")
+    return low, high
+
+
+def _probes(value):
+    """Numbers of steps, which may be none."""
+    return list_of(_one(whole(0, 10**6)))(value) if value != [] else ()
+
+
+_OPTIMISERS = {
+    "sgd": (
+        SGD,
+        {
+            "learning_rate": number(0, above=True),
+            "momentum": number(0),
+            "decay": number(0, above=True, high=1),  # MXNet's FactorScheduler allows no growth either
+            "decay_every": whole(1, 10**6),
+            "clip": number(0, above=True),
+            "weight_decay": number(0),
+            "rescale": number(0, above=True),
+        },
+    ),
+    "adam": (
+        Adam,
+        {
+            "learning_rate": number(0, above=True),
+            "beta1": number(0, high=0.9999),
+            "beta2": number(0, high=0.99999),
+            "epsilon": number(0, above=True),
+        },
+    ),
+    "lbfgs": (
+        LBFGS,
+        {
+            "history": whole(1, 100),
+            "first_step": number(0, above=True),
+            "stretch": number(0, above=True, high=10),
+            "box": _box,
+            "probes": _probes,
+            "probe": number(0, above=True),
+            "damping": number(0, above=True),
+        },
+    ),
 }
 
 
 def _optimiser(value):
-    settings = read_keys(mapping(value), _SGD)
+    given = choice(*_OPTIMISERS)(mapping(value).get("name"))
+    kind, schema = _OPTIMISERS[given]
+    settings = read_keys(value, {"name": text, **schema})
     del settings["name"]
-    return SGD(**settings)
+    return kind(**settings)
 
 
 def _stop(value):
-    return Stop(**read_keys(mapping(value), {"passes": whole(1, 10**6), "change": number(0)}))
+    schema = {"passes": whole(1, 10**6), "change": number(0), "every": whole(1, 10**6)}
+    return Stop(**read_keys({"every": 1, **mapping(value)}, schema))  # a file without it means the authors' rule
 
 
 _LAYERS = {"layers": list_of(_one(_layer))}

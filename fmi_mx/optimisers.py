@@ -1,19 +1,30 @@
-"""The descent loop, and the optimisers that it drives.
+"""The descent loop, and the first-order optimisers that it drives; ``lbfgs`` has the other one.
 
-An optimiser is a generator: it yields the image at which it wants the loss, is sent (loss, gradient), and yields the
-next. The loop alone evaluates, counts passes, reports and stops, so that every optimiser is counted alike.
+An optimiser is a generator: it yields a ``Step``, is sent (loss, gradient) of the step's trial, and yields the next. The
+loop alone evaluates, counts passes, reports and stops, so that every optimiser is counted alike. An image that was yielded
+is never changed afterwards.
 """
 
 from dataclasses import dataclass
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .mxnet_setup import mx
 
 
+class Step(NamedTuple):
+    """What an optimiser asks and has. trial: the image whose loss and gradient it wants. image: what it would end with now.
+    evaluated: the last image that it kept of those whose loss it knows, and loss, that loss; None before the first pass."""
+
+    trial: object
+    image: object
+    evaluated: object = None
+    loss: Optional[object] = None
+
+
 class Pass(NamedTuple):
-    """What the callback is told after each pass: its number from 1, the loss (sum over the batch) of the image that
-    was evaluated, and the relative change of the image that followed."""
+    """What the callback is told after each pass: its number from 1, the loss (sum over the batch) of the image that was
+    evaluated, and the relative change of the optimiser's image since the stop rule last looked."""
 
     number: int
     loss: float
@@ -21,21 +32,25 @@ class Pass(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """What a descent ends with. image: the last image, NDArray (B, 3, H, W), mean-subtracted RGB. evaluated: the image
-    at which the last pass computed the loss. losses: one float a pass. stopped: ``change`` or ``passes``."""
+    """What a descent ends with. image: the last image, NDArray (B, 3, H, W), mean-subtracted RGB. evaluated: the last image
+    on the way there whose loss is known, and loss, that loss. losses: one float a pass, in order, trials that a line search
+    refused among them. stopped: ``change``, ``passes``, or ``descent`` where the optimiser finds no way down."""
 
     image: object
     evaluated: object
+    loss: float
     losses: list
     stopped: str
 
 
 @dataclass(frozen=True)
 class Stop:
-    """The authors' stop rule: after ``passes``, or as soon as ||x_old - x_new|| / ||x_new|| < ``change``."""
+    """When a descent ends: after ``passes``, or as soon as the image has changed by less than ``change`` in ``every``
+    passes, as ||x_then - x_now|| / ||x_now||. The authors' rule has ``every`` 1."""
 
     passes: int
     change: float
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,10 +72,11 @@ class SGD:
     rescale: float
 
     def steps(self, image):
-        """The generator: yields images (the same NDArray, updated in place), is sent (loss, gradient)."""
-        velocity = mx.nd.zeros_like(image)
+        """The generator, from an image (B, 3, H, W)."""
+        velocity, step = mx.nd.zeros_like(image), Step(image, image)
         for done in count():
-            _, gradient = yield image
+            loss, gradient = yield step
+            evaluated, image = image, image.copy()
             mx.nd.sgd_mom_update(
                 image,
                 gradient,
@@ -72,29 +88,70 @@ class SGD:
                 rescale_grad=self.rescale,
                 clip_gradient=self.clip,
             )
+            step = Step(image, image, evaluated, loss)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015, Algorithm 1): learning_rate in grey levels a pass, beta1, beta2, epsilon as there."""
+
+    learning_rate: float
+    beta1: float
+    beta2: float
+    epsilon: float
+
+    def steps(self, image):
+        """The generator, from an image (B, 3, H, W)."""
+        mean, variance, step = mx.nd.zeros_like(image), mx.nd.zeros_like(image), Step(image, image)
+        for done in count(1):
+            loss, gradient = yield step
+            evaluated, image = image, image.copy()
+            unbiased = (1 - self.beta2**done) ** 0.5 / (1 - self.beta1**done)
+            mx.nd.adam_update(
+                image,
+                gradient,
+                mean,
+                variance,
+                out=image,
+                lr=self.learning_rate * unbiased,
+                beta1=self.beta1,
+                beta2=self.beta2,
+                epsilon=self.epsilon * (1 - self.beta2**done) ** 0.5,  # MXNet adds it before the correction
+            )
+            step = Step(image, image, evaluated, loss)
 
 
 def descend(problem, image, optimiser, stop, callback=None):
     """Minimises the loss of a problem, beginning at image.
 
     problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
-    optimiser: e.g. ``SGD``. stop: ``Stop``. callback: called with a ``Pass`` after each.
+    optimiser: ``SGD``, ``Adam`` or ``LBFGS``. stop: ``Stop``. callback: called with a ``Pass`` after each.
     Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
     """
     steps = optimiser.steps(image.copy())
-    image, evaluated, losses = next(steps), mx.nd.zeros_like(image), []
+    step, losses, stopped = next(steps), [], "passes"
+    before = step.image
     for number in range(1, stop.passes + 1):
-        image.copyto(evaluated)
-        loss, gradient = problem.loss_and_gradient(image)
-        image = steps.send((loss, gradient))
-        change = mx.nd.norm(image - evaluated) / mx.nd.norm(image)
-        losses.append(float(loss.sum().asscalar()))
-        report = Pass(number, losses[-1], float(change.asscalar()))
+        loss, gradient = problem.loss_and_gradient(step.trial)
+        loss = loss.sum()
+        try:
+            step = steps.send((loss, gradient))
+        except StopIteration:
+            losses.append(float(loss.asscalar()))
+            stopped = "descent"
+            break
+        numbers = mx.nd.concat(loss, mx.nd.norm(step.image - before), mx.nd.norm(step.image), dim=0)
+        value, moved, size = map(float, numbers.asnumpy())  # the one time in a pass that the loop waits for the device
+        losses.append(value)
+        report = Pass(number, value, moved / size if size else moved)
         # MXNet's ReLU makes 0 of NaN, so a broken image shows in its change and not in the loss.
         if not (abs(report.loss) < float("inf") and report.change < float("inf")):
             raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
-        if report.change < stop.change:
-            return Descent(image, evaluated, losses, "change")
-    return Descent(image, evaluated, losses, "passes")
+        if number % stop.every == 0 and step.image is not before:  # a trial that was refused says nothing of the picture
+            if report.change < stop.change:
+                stopped = "change"
+                break
+            before = step.image
+    return Descent(step.image, step.evaluated, float(step.loss.asscalar()), losses, stopped)

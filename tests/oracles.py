@@ -115,3 +115,24 @@ def gatys_loss(content, target, styles, style_codes, alpha, beta, normalise):
         else:
             loss = loss + beta * square / (2 * c**2 * positions)
     return loss
+
+
+def adam(image, gradients, rate, beta1, beta2, epsilon):
+    """The images after each update of Kingma and Ba's Algorithm 1."""
+    x, m, v, t = image.astype(np.float64), 0.0, 0.0, 0
+    while True:
+        t, g = t + 1, gradients(x)
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+        x = x - rate * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
+        yield x
+
+
+def bfgs_inverse_hessian(pairs, guess):
+    """The inverse Hessian after pairs (s, y), oldest first: guess, a matrix, scaled as Nocedal and Wright's Eq. (7.20) has
+    it, then their Eq. (6.17) once a pair."""
+    s, y = pairs[-1]
+    inverse = guess * (s @ y) / (y @ guess @ y)
+    for s, y in pairs:
+        left = np.eye(len(s)) - np.outer(s, y) / (s @ y)
+        inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+    return inverse
