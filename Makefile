@@ -18,9 +18,10 @@ OPTIONS    = --weights "$(WEIGHTS)" --images "$(IMAGES)" --device "$(DEVICE)"
 
 FIGURES := fig1 fig2 fig3 fig4 fig5
 
-.PHONY: help setup model images $(FIGURES) figures test lint bench doctor clean
+.PHONY: help setup model images $(FIGURES) figures demo test lint bench doctor clean
 
 help:
+	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: nothing to download, done in a minute"
 	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
 	@echo "make figures   all five figures"
 	@echo "make test      install and test; make lint checks the style"
@@ -47,6 +48,12 @@ $(FIGURES): model images
 	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
 
 figures: $(FIGURES)
+
+demo: setup
+	for figure in fig3 fig4 fig5; do \
+		$(FMI) run experiments/$$figure.yaml --set preset=demo --out "$(OUT)/demo/$$figure" \
+			--weights model/small.params --images "$(IMAGES)" --device "$(DEVICE)" $(foreach s,$(SET),--set "$(s)") || exit; \
+	done
 
 test: setup
 	$(VENV)/bin/pytest

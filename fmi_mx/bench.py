@@ -1,37 +1,33 @@
-"""What the descent loop costs above the bare executor of the same graph."""
+"""The benchmark: what a pass costs, how long each optimiser takes to the authors' loss, memory, and growth."""
 
 import statistics
 import time
 
-import numpy as np
-
-from .losses import inversion_loss
+from . import rivals
+from .cell import cells
+from .compute import cell_generator, initial_image
+from .images import MEAN
+from .materials import gather, network_images
 from .mxnet_setup import mx
+from .objectives import Inputs, objective
 from .optimisers import Stop, descend
 from .problem import Problem
-from .vgg19 import layer_code, vgg19, weight_shapes
+from .vgg19 import vgg19, width_of
 
-LAYERS = ("relu2_2", "relu5_2")
+LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 SHAPE = (1, 3, 192, 256)
+AUTHORS_ROUNDS, AUTHORS_PASSES = 3, 3  # how often, and how many passes at a time, the authors' way is timed for the race
+LONGEST_RACE = 400  # passes after which an optimiser that has not reached the authors' loss is given up
 
 
-def loop_against_executor(layer, device, optimiser, rounds=7, passes=5):
+def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=()):
     """Seconds a pass of an inversion at a layer, 256x192, random weights (the speed is the same).
 
-    device: ``mx.Context``. optimiser: e.g. ``SGD``. Each round times ``passes`` passes of the bare executor, then of
-    ``descend``. Returns a dict: layer, seconds_executor and seconds_loop (medians), ratio (median over the rounds of loop to
-    executor).
+    device: ``mx.Context``. optimiser: e.g. ``SGD``. others: name -> ``Rival``. Each round times ``passes`` passes of the
+    bare executor, then of ``descend``, then of each other. Returns a dict: layer, seconds_executor, seconds_loop and
+    seconds_NAME (medians), ratio (median over the rounds of loop to executor), ratio_NAME (of NAME to the loop).
     """
-    generator = np.random.default_rng(0)
-    code = layer_code(vgg19(), layer)
-    loss = inversion_loss(code, mx.sym.Variable("target"))
-    weights = {
-        name: mx.nd.array(generator.normal(0, 0.05, shape), ctx=device)
-        for name, shape in weight_shapes().items()
-        if name in code.list_arguments()
-    }
-    target = mx.nd.ones(code.infer_shape(data=SHAPE)[1][0], ctx=device)
-    image = mx.nd.array(generator.uniform(-0.1, 0.1, SHAPE), ctx=device)
+    loss, weights, target, image = rivals.random_problem(layer, SHAPE, device)
     problem = Problem(loss, weights, {"target": target}, SHAPE)
     executor = _bare_executor(loss, weights, target, image)
     ones = mx.nd.ones((SHAPE[0],), ctx=device)
@@ -46,13 +42,110 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5):
         descend(problem, image, optimiser, Stop(passes=passes, change=0.0))
         mx.nd.waitall()
 
-    _seconds(bare), _seconds(loop)  # warm up
-    pairs = [(_seconds(bare), _seconds(loop)) for _ in range(rounds)]
+    timers = {"executor": lambda: _seconds(bare), "loop": lambda: _seconds(loop)}
+    for name, rival in dict(others).items():
+        timers[name] = lambda rival=rival: rival(layer, SHAPE, passes)
+    for timer in timers.values():  # warm up
+        timer()
+    found = [{name: timer() for name, timer in timers.items()} for _ in range(rounds)]
+    result = {"layer": layer, "ratio": statistics.median(one["loop"] / one["executor"] for one in found)}
+    for name in timers:
+        result[f"seconds_{name}"] = statistics.median(one[name] for one in found) / passes
+    for name in dict(others):
+        result[f"ratio_{name}"] = statistics.median(one[name] / one["loop"] for one in found)
+    return result
+
+
+def race(experiment, optimisers, weights, images, device, on_cell=None):
+    """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
+
+    experiment: an ``Experiment`` of method fmi. optimisers: name -> (optimiser, Stop). weights, images, device: as for
+    ``run``. on_cell(dict) is called after each cell. Returns a list of dicts, one a cell: name, layer, loss (the authors'
+    last), and for each runner (``sgd``, ``authors``, and the names given) a dict: passes and seconds to that loss, None where it is
+    not reached; for those that were run the curve of (seconds, loss), passes in all, and saturated, the share of
+    the last image's values that lie outside 0..255. ``authors`` makes the passes of ``sgd``, each timed on its own.
+    """
+    materials, found = gather(experiment, weights, images, device), []
+    with rivals.Rival("authors") as authors:
+        for cell in cells(experiment):
+            problem, start = _prepared(experiment, cell, materials)
+            sgd = _run(problem, start, experiment.optimiser, experiment.stop, goal=None)
+            one = {"name": cell.name, "layer": cell.layers[0], "loss": sgd["curve"][-1][1], "sgd": sgd}
+            times = [authors(one["layer"], start.shape, AUTHORS_PASSES) / AUTHORS_PASSES for _ in range(AUTHORS_ROUNDS)]
+            one["authors"] = {"passes": sgd["passes"], "seconds": sgd["passes"] * statistics.median(times)}
+            for name, (optimiser, stop) in optimisers.items():
+                one[name] = _run(problem, start, optimiser, stop, goal=one["loss"])
+            found.append(one)
+            if on_cell:
+                on_cell(one)
+    return found
+
+
+def growth(device, optimiser, layer="relu3_2", edges=(96, 128, 192, 256, 384, 512), filters=(1, 2, 5), passes=5):
+    """How seconds grow: of a pass with the pixels of a 4:3 image, and of so many descents of ten passes with the filters.
+
+    Returns a dict: pixels, list of {long_edge, seconds}; filters, list of {filters, seconds}.
+    """
+    by_edge = []
+    for edge in edges:
+        shape = (1, 3, edge * 3 // 4, edge)
+        loss, weights, target, image = rivals.random_problem(layer, shape, device)
+        problem = Problem(loss, weights, {"target": target}, shape)
+        descent = lambda problem=problem, image=image: descend(problem, image, optimiser, Stop(passes, 0.0))  # noqa: E731
+        descent()
+        by_edge.append({"long_edge": edge, "seconds": statistics.median(_seconds(descent) for _ in range(3)) / passes})
+    shape = (1, 3, 96, 128)
+    loss, weights, target, image = rivals.random_problem(layer, shape, device)
+
+    def several(count):
+        for _ in range(count):
+            descend(Problem(loss, weights, {"target": target}, shape), image, optimiser, Stop(10, 0.0))
+
+    several(1)
+    by_count = [
+        {"filters": n, "seconds": statistics.median(_seconds(lambda n=n: several(n)) for _ in range(3))} for n in filters
+    ]
+    return {"pixels": by_edge, "filters": by_count}
+
+
+def _prepared(experiment, cell, materials):
+    """The problem and the initial image of a cell, as ``compute`` makes them."""
+    weights = materials.weights
+    content = mx.nd.array(network_images(experiment, cell, materials.sources)[0], ctx=next(iter(weights.values())).context)
+    generator = cell_generator(experiment, cell)
+    start = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=content.context)
+    net = vgg19(experiment.pool, width_of(weights))
+    goal = objective(experiment, cell, Inputs(net, weights, content, None, content, generator))
+    problem = Problem(goal.loss, weights, goal.constants, content.shape)
+    problem.loss_and_gradient(start)[0].asnumpy()  # the first pass makes MXNet's workspaces
+    return problem, start
+
+
+class _Reached(Exception):
+    """Ends a descent at the loss that it was to reach."""
+
+
+def _run(problem, start, optimiser, stop, goal):
+    """One descent, to the loss ``goal`` where that is given: beyond the stop rule if need be, at most LONGEST_RACE passes."""
+    curve, began = [], time.perf_counter()
+
+    def on_pass(report):
+        curve.append((time.perf_counter() - began, report.loss))
+
+    end = descend(problem, start, optimiser, stop, on_pass)
+    reached = next(
+        ((k, seconds) for k, (seconds, loss) in enumerate(curve, 1) if goal is None or loss <= goal), (None, None)
+    )
+    if goal is None:
+        reached = len(curve), curve[-1][0]
+    pixels = end.image.asnumpy() + MEAN.reshape(1, 3, 1, 1)
     return {
-        "layer": layer,
-        "seconds_executor": statistics.median(b for b, _ in pairs) / passes,
-        "seconds_loop": statistics.median(l for _, l in pairs) / passes,
-        "ratio": statistics.median(l / b for b, l in pairs),
+        "passes": reached[0],
+        "seconds": reached[1],
+        "curve": curve,
+        "passes_in_all": len(curve),
+        "stopped": end.stopped,
+        "saturated": float(((pixels <= 0) | (pixels >= 255)).mean()),
     }
 
 

@@ -61,7 +61,7 @@ def fetch_first(sources, folder, only=None):
     tried = ", ".join([only] if only else sources)
     raise InputError(
         f"no source of weights arrived (tried {tried}: what went wrong stands above); give a file of your own with "
-        "WEIGHTS=FILE or --weights FILE, or download one by hand and `fmi weights convert FILE`"
+        "WEIGHTS=FILE or --weights FILE, or download one by hand and `fmi weights convert FILE`; `make demo` needs none"
     )
 
 

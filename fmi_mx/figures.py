@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from fractions import Fraction
 from itertools import chain, count, product
 from pathlib import Path
 from string import ascii_lowercase
@@ -19,7 +20,7 @@ from .images import decode
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
-WIDTH, LEFT, TOP, BOTTOM, GAP = 10.0, 0.3, 0.3, 0.45, 0.05  # inches
+WIDTH, LEFT, TOP, BOTTOM, GAP, NOTE = 10.0, 0.3, 0.3, 0.45, 0.05, 0.3  # inches
 LARGEST = 2.5  # inches of a picture's width, where there are few columns
 LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
@@ -39,8 +40,8 @@ def draw(folder):
     """
     folder = Path(folder)
     try:
-        experiment = json.loads((folder / "run.json").read_text())["experiment"]
-        parts = _parts(experiment, folder)
+        finished = json.loads((folder / "run.json").read_text())
+        parts = _parts(finished["experiment"], folder)
     except (OSError, ValueError, LookupError, TypeError) as error:
         if isinstance(error, InputError):
             raise
@@ -48,7 +49,7 @@ def draw(folder):
             f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
         ) from error
     path = _place(folder)
-    store.write_file(path, grid(parts))
+    store.write_file(path, grid(parts, _note(finished.get("width", 1))))
     return path
 
 
@@ -58,6 +59,11 @@ def check_place(folder):
     there = next(parent for parent in path.parents if parent.exists())
     if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
         raise InputError(f"the figure cannot be written as {path}; give another folder with --out")
+
+
+def _note(width):
+    """What a figure says on its face: nothing for the paper's network."""
+    return "" if width == 1 else f"small network, {Fraction(width)} of VGG-19's filters: not the paper's"
 
 
 def _place(folder):
@@ -151,23 +157,24 @@ LAYOUTS = {
 }
 
 
-def grid(parts: List[Part]):
-    """Draws parts below one another. Returns the PNG's bytes."""
+def grid(parts: List[Part], note=""):
+    """Draws parts below one another, note above them. Returns the PNG's bytes."""
     data = io.BytesIO()
-    FigureCanvasAgg(lay_out(parts)).print_png(data)
+    FigureCanvasAgg(lay_out(parts, note)).print_png(data)
     return data.getvalue()
 
 
-def lay_out(parts: List[Part]):
-    """Parts below one another, as a matplotlib ``Figure``."""
+def lay_out(parts: List[Part], note=""):
+    """Parts below one another, as a matplotlib ``Figure``; above them the note, where there is one."""
     parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
     columns = max(len(pictures) for part in parts for _, pictures in part.rows)
     width = min((WIDTH - LEFT) / columns, LARGEST)
     heights = [width * np.divide(*part.rows[0][1][0][1].shape[:2]) for part in parts]
-    total = sum(TOP + len(part.rows) * height + BOTTOM for part, height in zip(parts, heights))
+    total = sum(TOP + len(part.rows) * height + BOTTOM for part, height in zip(parts, heights)) + (NOTE if note else 0)
     dpi = min(DPI, LARGEST_PIXELS / total)
     figure = Figure(figsize=(LEFT + columns * width, total), dpi=dpi)
-    top = total
+    top = total - (NOTE if note else 0)
+    figure.text(0.5, 1 - NOTE / 2 / total, note, ha="center", va="center", fontsize=12, color="firebrick")
     for part, height in zip(parts, heights):
         _draw_part(figure, top, part, width, height)
         top -= TOP + len(part.rows) * height + BOTTOM

@@ -15,6 +15,7 @@ from .experiment import as_data
 from .images import png_bytes
 from .materials import gather
 from .mxnet_setup import installed_builds
+from .vgg19 import width_of
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
 _CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
@@ -46,7 +47,8 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
             if on_cell:
                 on_cell(cell, record, stored)
         names = [cell.name for cell in cells(experiment)]
-        store.write_json(Path(out) / "run.json", {"experiment": as_data(experiment), "cells": names})
+        width = width_of(materials.weights or {})
+        store.write_json(Path(out) / "run.json", {"experiment": as_data(experiment), "cells": names, "width": width})
     return records
 
 
