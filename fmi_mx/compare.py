@@ -20,7 +20,7 @@ def compare(folder, panel, weights, device="auto"):
 
     folder: of the run. panel: the panel's picture file. weights: a file; where there is none, VGG-19's descriptor is left
     out. Returns the report, as compare.json holds it. Raises InputError as ``read_sides`` and ``load_weights`` do, and for
-    Fig. 4 where no layer has three draws.
+    Fig. 4 where a layer has fewer than three draws.
     """
     sides = read_sides(folder, panel)
     method = sides.experiment["method"]

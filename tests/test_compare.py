@@ -82,6 +82,7 @@ def test_cells_in_one_anothers_places_are_found_out(tmp_path):
         assert cells[name]["nearest"] == other
         assert (cells[name]["rank"] == 1) == (name == other)
     assert cells[a]["rank_in_row"] > 1 and cells[b]["rank_in_row"] > 1
+    assert cells[d]["rank"] > 5 >= cells[d]["rank_in_row"]
     summaries = report["descriptors"]["colour and texture"]["summaries"]
     assert [summaries[group]["rank"]["first"] for group in ("all", "relu1_2", "relu2_2", "relu5_2")] == [21, 3, 4, 4]
     assert summaries["all"]["rank"]["mean_rank"] == np.mean([cell["rank"] for cell in cells.values()])
@@ -150,6 +151,19 @@ def test_fig5_by_row_and_method_with_ssim(tmp_path):
             assert similarity["own"] > 0.99
         assert similarity["other_styles"] < 0.3
     assert "the_scream" in "\n".join(lines(report))
+
+
+def test_fig5_where_every_style_looks_alike_in_a_column(tmp_path):
+    """Four equal candidates in the column: SSIM is the same with all, and the own one, as near as three others, is last."""
+
+    def theirs(name):
+        return texture("all") if name.startswith("golden_gate") and name.endswith("gatys") else texture(name)
+
+    name = "golden_gate.the_scream.gatys"
+    folder = run_folder(tmp_path, "transfer", {name: texture("all")})
+    report = compare(folder, panel_file(tmp_path, "transfer", theirs), tmp_path / "none")
+    assert [ranks(report, key)[name] for key in ("rank", "rank_in_row", "rank_in_column")] == [4, 1, 4]
+    assert report["similarity"][name]["other_styles"] == pytest.approx(report["similarity"][name]["own"])
 
 
 def test_fig4_says_where_the_authors_draws_lie_among_ours(tmp_path):
