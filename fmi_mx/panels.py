@@ -8,6 +8,7 @@ from .images import read_image
 
 BACKGROUND = 32  # levels by which a pixel of a cell, or of its frame, differs from the background in some channel
 STROKE = 24  # the strokes of letters are narrower than 1/24 of the panel's shorter side, and cells are wider
+FILLED = 1 / 6  # of what the fullest row (or column) of pixels has of cells, which even one cell of five exceeds
 UNLIKE = 0.1  # by which the sizes of cells may differ from one another
 SMALLEST = 32  # pixels of a cell's side: below that no texture is left
 
@@ -29,7 +30,7 @@ def find_cells(panel, rows, columns):
     InputError where the grid found is another, where cells differ in size and where a place of the grid is empty.
     """
     solid = _solid(panel)
-    across, down = _runs(solid.any(axis=0)), _runs(solid.any(axis=1))
+    across, down = _runs(solid.mean(axis=0)), _runs(solid.mean(axis=1))
     if (len(down), len(across)) != (rows, columns):
         raise InputError(f"a grid of {rows} x {columns} cells (rows x columns) is wanted, {len(down)} x {len(across)} found")
     for runs, what in ((across, "wide"), (down, "high")):
@@ -57,9 +58,14 @@ def _solid(panel):
     return grey_opening(filled.astype(np.uint8), size=(stroke, stroke)).astype(bool)
 
 
-def _runs(occupied):
-    """(start, end) of each run of True in bool (N,), without those shorter than half of the longest."""
-    edges = np.flatnonzero(np.diff(np.r_[0, occupied.astype(np.int8), 0]))
+def _runs(share):
+    """(start, end) of each run of rows, or columns, that cells fill, without those shorter than half of the longest.
+
+    share: float (N,), of each that is solid. One that has little of what the fullest has is no cell's: there a long stroke,
+    such as an underscore, touches a cell.
+    """
+    filled = share > FILLED * share.max()
+    edges = np.flatnonzero(np.diff(np.r_[0, filled.astype(np.int8), 0]))
     runs = list(zip(edges[::2].tolist(), edges[1::2].tolist()))
     longest = max((end - start for start, end in runs), default=0)
     return [(start, end) for start, end in runs if 2 * (end - start) > longest]

@@ -76,6 +76,13 @@ def test_cells_that_contain_white_or_are_white_are_found_by_their_frames():
     check(find_cells(rendered(2, 4, pale), 2, 4), 2, 4, pale)
 
 
+def test_a_long_stroke_that_touches_a_cell_does_not_make_it_larger():
+    panel = np.full((300, 500, 3), 255, np.uint8)
+    panel[40:280, 60:260] = panel[40:280, 280:480] = 90
+    panel[34:40, 100:140] = panel[120:160, 55:60] = 0  # underscores of a title and of a label turned upright
+    assert [cell.shape for cell in find_cells(panel, 1, 2)[0]] == [(240, 200, 3)] * 2
+
+
 def test_finds_the_cells_of_our_own_figures():
     rows = [(f"relu{r}_2", [(str(c), texture(r * 5 + c)) for c in range(5)]) for r in range(5)]
     check(find_cells(cv2.cvtColor(_decoded(grid([Part("(a) golden_gate", rows)])), cv2.COLOR_BGR2RGB), 5, 5), 5, 5)
