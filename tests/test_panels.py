@@ -76,10 +76,11 @@ def test_cells_that_contain_white_or_are_white_are_found_by_their_frames():
     check(find_cells(rendered(2, 4, pale), 2, 4), 2, 4, pale)
 
 
-def test_a_long_stroke_that_touches_a_cell_does_not_make_it_larger():
+def test_neither_a_long_stroke_at_a_cell_nor_a_rule_across_the_page_is_taken_for_a_cell():
     panel = np.full((300, 500, 3), 255, np.uint8)
     panel[40:280, 60:260] = panel[40:280, 280:480] = 90
     panel[34:40, 100:140] = panel[120:160, 55:60] = 0  # underscores of a title and of a label turned upright
+    panel[5:25, 60:480] = 0  # a rule
     assert [cell.shape for cell in find_cells(panel, 1, 2)[0]] == [(240, 200, 3)] * 2
 
 
