@@ -2,6 +2,7 @@
 
 WEIGHTS ?= $(or $(FMI_WEIGHTS),model/vgg19.params)
 IMAGES  ?= $(or $(FMI_IMAGES),experiments/images)
+PANELS  ?= experiments/panels
 DEVICE  ?= $(or $(FMI_DEVICE),auto)
 OUT     ?= figures
 SET     ?=
@@ -18,16 +19,29 @@ OPTIONS    = --weights "$(WEIGHTS)" --images "$(IMAGES)" --device "$(DEVICE)"
 
 FIGURES := fig1 fig2 fig3 fig4 fig5
 
-.PHONY: help setup model images $(FIGURES) figures demo test lint bench doctor clean
+# What a panel is compared with: its file, our run's folder and the settings that it needs beside the experiment's own. Fig. 3's
+# panel comes from the authors' loop over filters; the draws of Fig. 4 cannot be repeated, so many show where they lie.
+COMPARISONS   := compare-fig3 compare-fig4 compare-fig5
+PANEL_fig3    := fig3_golden_gate.png
+PANEL_fig4    := fig4.png
+PANEL_fig5    := fig5.png
+RUN_fig3      := fig3_authors
+RUN_fig4      := fig4_draws
+RUN_fig5      := fig5
+SETTINGS_fig3 := images=golden_gate target=authors
+SETTINGS_fig4 := images=golden_gate draws=12
+
+.PHONY: help setup model images panels $(FIGURES) figures demo compare $(COMPARISONS) test lint bench doctor clean
 
 help:
 	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: nothing to download, done in a minute"
 	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
 	@echo "make figures   all five figures"
+	@echo "make compare   our Figs. 3, 4 and 5 beside the authors' panels; make compare-fig3 (fig4, fig5) one of them"
 	@echo "make test      install and test; make lint checks the style"
 	@echo "make doctor    what this machine has, and what is missing"
-	@echo "make setup | model | images | bench | clean"
-	@echo "Variables: WEIGHTS=FILE IMAGES=DIR DEVICE=auto|cpu|gpu|gpu:N OUT=DIR SET=\"KEY=VALUE ...\" EXTRA=cpu|cu112 PYTHON=..."
+	@echo "make setup | model | images | panels | bench | clean"
+	@echo "Variables: WEIGHTS=FILE IMAGES=DIR PANELS=DIR DEVICE=auto|cpu|gpu|gpu:N OUT=DIR SET=\"KEY=VALUE ...\" EXTRA=cpu|cu112 PYTHON=..."
 
 setup: $(INSTALLED)
 
@@ -54,6 +68,15 @@ demo: setup
 		$(FMI) run experiments/$$figure.yaml --set preset=demo --out "$(OUT)/demo/$$figure" \
 			--weights model/small.params --images "$(IMAGES)" --device "$(DEVICE)" $(foreach s,$(SET),--set "$(s)") || exit; \
 	done
+
+panels: setup
+	@test "$(PANELS)" != experiments/panels || $(FMI) panels fetch
+
+compare: $(COMPARISONS)
+
+$(COMPARISONS): compare-%: panels model images
+	$(FMI) run experiments/$*.yaml --out "$(OUT)/$(RUN_$*)" $(OPTIONS) $(foreach s,$(SETTINGS_$*) $(SET),--set "$(s)")
+	$(FMI) compare "$(OUT)/$(RUN_$*)" "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
 test: setup
 	$(VENV)/bin/pytest

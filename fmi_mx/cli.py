@@ -57,6 +57,13 @@ def _parser():
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(command=_plot)
 
+    command = commands.add_parser("compare", help="a run's cells against the authors' panel of the same figure")
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("panel", metavar="PANEL.png")
+    _add_weights(command)
+    _add_device(command)
+    command.set_defaults(command=_compare)
+
     weights = commands.add_parser("weights", help="fetch, convert, check or compare the weights")
     weights = weights.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     command = weights.add_parser("fetch", help="download model/vgg19.params")
@@ -82,6 +89,11 @@ def _parser():
     command = images.add_parser("fetch", help="download the paper's images")
     command.set_defaults(command=_images_fetch)
 
+    panels = commands.add_parser("panels", help="fetch the authors' panels")
+    panels = panels.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    command = panels.add_parser("fetch", help="download the authors' panels of Figs. 3, 4 and 5")
+    command.set_defaults(command=_panels_fetch)
+
     command = commands.add_parser("doctor", help="what this machine has, what is missing and what mends it")
     _add_materials(command)
     command.set_defaults(command=_doctor)
@@ -96,10 +108,14 @@ def _default_weights():
     return os.environ.get("FMI_WEIGHTS") or str(ROOT / "model" / "vgg19.params")
 
 
-def _add_materials(command):
+def _add_weights(command):
     command.add_argument(
         "--weights", metavar="FILE", default=_default_weights(), help="default: $FMI_WEIGHTS or model/vgg19.params"
     )
+
+
+def _add_materials(command):
+    _add_weights(command)
     command.add_argument(
         "--images",
         metavar="DIR",
@@ -156,6 +172,14 @@ def _plot(options):
     print(figures.draw(options.folder))
 
 
+def _compare(options):
+    from .compare import compare
+    from .tables import lines
+
+    report = compare(options.folder, options.panel, options.weights, options.device)
+    print("\n".join(lines(report)))
+
+
 def _weights_fetch(options):
     from .convert import convert
     from .fetch import fetch_first, read_sources
@@ -204,9 +228,17 @@ def _weights_diff(options):
 
 
 def _images_fetch(_):
+    _fetch_all(ROOT / "experiments" / "images")
+
+
+def _panels_fetch(_):
+    _fetch_all(ROOT / "experiments" / "panels")
+
+
+def _fetch_all(folder):
+    """Downloads everything that a folder's sources.yaml lists."""
     from .fetch import fetch, read_sources
 
-    folder = ROOT / "experiments" / "images"
     for entry in read_sources(folder / "sources.yaml").values():
         path, downloaded = fetch(entry, folder)
         print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right", flush=True)

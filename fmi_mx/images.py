@@ -148,6 +148,19 @@ def postprocess(image, denoise):
     return np.rint(np.clip(smooth, 0, 1) * 255).astype(np.uint8)
 
 
+def lab(picture):
+    """A picture, uint8 (M, N, 3) RGB, in CIELAB: float64 (M, N, 3), L from 0 to 100."""
+    cv2 = _opencv()
+    return cv2.cvtColor(picture.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB).astype(np.float64)
+
+
+def fitted(picture, size):
+    """A picture, uint8 (H, W, 3), brought to size (M, N): averaged over areas where it is made smaller."""
+    cv2 = _opencv()
+    smaller = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
+    return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
 def png_bytes(picture):
     """The PNG file of a picture, uint8 (M, N, 3) RGB, as bytes."""
     cv2 = _opencv()

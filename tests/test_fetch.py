@@ -173,7 +173,7 @@ def test_checksums(tmp_path):
 
 
 def test_the_lists_of_sources():
-    for folder in ("model", "experiments/images"):
+    for folder in ("model", "experiments/images", "experiments/panels"):
         for source in read_sources(ROOT / folder / "sources.yaml").values():
             assert source["url"].startswith("https://")
             assert {"sha256", "sha1", "md5", "git_blob_sha1"} & set(source)

@@ -12,6 +12,7 @@ from fmi_mx.images import (
     MEAN,
     file_digest,
     find_image,
+    fitted,
     png_bytes,
     postprocess,
     preprocess,
@@ -170,3 +171,11 @@ def test_png_and_digest(tmp_path):
     path.write_bytes(png_bytes(RGB))
     np.testing.assert_array_equal(read_image(path), RGB)
     assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_is_fitted_is_averaged_over_areas_or_drawn_larger():
+    picture = np.random.default_rng(4).integers(0, 256, (8, 12, 3)).astype(np.uint8)
+    averages = picture.reshape(4, 2, 6, 2, 3).mean(axis=(1, 3))
+    assert np.abs(fitted(picture, (4, 6)) - averages).max() <= 0.5
+    assert fitted(picture, (4, 24)).shape == (4, 24, 3)
+    assert (fitted(np.full((8, 12, 3), 7, np.uint8), (16, 24)) == 7).all()

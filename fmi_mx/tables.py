@@ -1,0 +1,62 @@
+"""A comparison's report as lines to read."""
+
+SHOWN = 3  # of names in a line
+
+
+def lines(report):
+    """The report, as ``compare`` returns it, as a list of lines."""
+    found = [f"{report['figure']}: {len(report['compared'])} cells of the run beside {report['panel']['file']}"]
+    if report["missing"]:
+        more = len(report["missing"]) - SHOWN
+        names = ", ".join(report["missing"][:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        found.append(f"not in the run, so not compared: {names}")
+    found += [f"left out: {label} ({reason})" for label, reason in report["left_out"].items()]
+    if "layers" in report:
+        return found + _spread(report["layers"])
+    found += _retrieval(report["descriptors"], report["candidates"])
+    return found + (_similarity(report["similarity"]) if "similarity" in report else [])
+
+
+def _retrieval(descriptors, candidates):
+    """A row a group (all, a layer, a style, a method), a column a descriptor."""
+    keys = list(candidates)
+    among = [
+        f"the {number}" + (f" of its {key.split('_')[-1]}" if key != "rank" else "") for key, number in candidates.items()
+    ]
+    found = ["", f"how many cells' nearest in the panel is their own, among {' / '.join(among)}; mean rank among all"]
+    table = [["", "cells", *descriptors]]
+    for group, ranks in next(iter(descriptors.values()))["summaries"].items():
+        row = [group, str(ranks["rank"]["cells"])]
+        for descriptor in descriptors.values():
+            of_group = descriptor["summaries"][group]
+            row.append(f"{'/'.join(str(of_group[key]['first']) for key in keys)}, {of_group['rank']['mean_rank']:.1f}")
+        table.append(row)
+    return found + _aligned(table)
+
+
+def _similarity(similarity):
+    """A row a cell."""
+    table = [["SSIM", "own cell", "other styles"]]
+    table += [[name, f"{one['own']:.2f}", f"{one['other_styles']:.2f}"] for name, one in similarity.items()]
+    return ["", *_aligned(table)]
+
+
+def _spread(layers):
+    """A row a layer, a column a descriptor."""
+    labels = list(next(iter(layers.values())))
+    table = [["", "draws", *labels]]
+    for layer, descriptors in layers.items():
+        row = [
+            ", ".join("/".join(f"{share:.0f}" for share in spread["percentiles"]) for spread in descriptors[label].values())
+            for label in labels
+        ]
+        table.append([layer, str(len(descriptors[labels[0]]["to_mean"]["draws"])), *row])
+    head = (
+        "where the authors' draws lie among ours: percent of ours that are nearer to the others' mean; to the nearest other"
+    )
+    return ["", head, *_aligned(table)]
+
+
+def _aligned(table):
+    widths = [max(map(len, column)) for column in zip(*table)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in table]
