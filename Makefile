@@ -85,8 +85,8 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-bench: setup
-	$(FMI) bench --device "$(DEVICE)"
+bench: model images
+	$(FMI) bench --out "$(OUT)/bench" $(OPTIONS)
 
 doctor: setup
 	$(FMI) doctor $(OPTIONS)

@@ -17,7 +17,6 @@ from .vgg19 import vgg19, width_of
 LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 SHAPE = (1, 3, 192, 256)
 AUTHORS_ROUNDS, AUTHORS_PASSES = 3, 3  # how often, and how many passes at a time, the authors' way is timed for the race
-LONGEST_RACE = 400  # passes after which an optimiser that has not reached the authors' loss is given up
 
 
 def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=()):
@@ -60,10 +59,11 @@ def race(experiment, optimisers, weights, images, device, on_cell=None):
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
     experiment: an ``Experiment`` of method fmi. optimisers: name -> (optimiser, Stop). weights, images, device: as for
-    ``run``. on_cell(dict) is called after each cell. Returns a list of dicts, one a cell: name, layer, loss (the authors'
-    last), and for each runner (``sgd``, ``authors``, and the names given) a dict: passes and seconds to that loss, None where it is
-    not reached; for those that were run the curve of (seconds, loss), passes in all, and saturated, the share of
-    the last image's values that lie outside 0..255. ``authors`` makes the passes of ``sgd``, each timed on its own.
+    ``run``. on_cell(dict) is called after each cell. Returns a list of dicts, one a cell: name, layer, loss (the last of the
+    experiment's own optimiser, ``sgd``), and for ``sgd``, ``authors`` and the names given a dict: passes and seconds to that
+    loss, None where it is not reached. Those that were run have besides the curve of (seconds, loss), passes_in_all, why
+    they stopped, and saturated, the share of the last image's values at or beyond 0 and 255. ``authors`` makes the passes
+    of ``sgd``, each as long as one of theirs takes.
     """
     materials, found = gather(experiment, weights, images, device), []
     with rivals.Rival("authors") as authors:
@@ -121,27 +121,17 @@ def _prepared(experiment, cell, materials):
     return problem, start
 
 
-class _Reached(Exception):
-    """Ends a descent at the loss that it was to reach."""
-
-
 def _run(problem, start, optimiser, stop, goal):
-    """One descent, to the loss ``goal`` where that is given: beyond the stop rule if need be, at most LONGEST_RACE passes."""
+    """One descent, timed: what ``race`` says of it. goal: the loss to reach; None for its own last."""
     curve, began = [], time.perf_counter()
-
-    def on_pass(report):
-        curve.append((time.perf_counter() - began, report.loss))
-
-    end = descend(problem, start, optimiser, stop, on_pass)
-    reached = next(
-        ((k, seconds) for k, (seconds, loss) in enumerate(curve, 1) if goal is None or loss <= goal), (None, None)
-    )
-    if goal is None:
-        reached = len(curve), curve[-1][0]
+    end = descend(problem, start, optimiser, stop, lambda done: curve.append((time.perf_counter() - began, done.loss)))
+    goal = curve[-1][1] if goal is None else goal
+    reached = [number for number, (_, loss) in enumerate(curve, start=1) if loss <= goal]
+    passes = (reached[-1] if goal == curve[-1][1] else reached[0]) if reached else None
     pixels = end.image.asnumpy() + MEAN.reshape(1, 3, 1, 1)
     return {
-        "passes": reached[0],
-        "seconds": reached[1],
+        "passes": passes,
+        "seconds": curve[passes - 1][0] if passes else None,
         "curve": curve,
         "passes_in_all": len(curve),
         "stopped": end.stopped,

@@ -22,7 +22,7 @@ from .problem import Problem, encode
 from .vgg19 import LAYERS, layer_code, vgg19, weight_shapes
 
 PROBE_EARLY = LBFGS(history=10, first_step=3.0, stretch=1.5, box=None, probes=(1,), probe=3.0, damping=0.05)
-AUTHORS_SGD = SGD(0.1, 0.9, 0.9, 10, 10.0, 0.0005, 0.5)
+AUTHORS_SGD = SGD(0.1, 0.9, 0.9, 10, 10.0, 0.0005, rescale=1.0)  # what they feed it is half the gradient already
 
 
 class Rival:
