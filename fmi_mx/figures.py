@@ -174,7 +174,8 @@ def lay_out(parts: List[Part], note=""):
     dpi = min(DPI, LARGEST_PIXELS / total)
     figure = Figure(figsize=(LEFT + columns * width, total), dpi=dpi)
     top = total - (NOTE if note else 0)
-    figure.text(0.5, 1 - NOTE / 2 / total, note, ha="center", va="center", fontsize=12, color="firebrick")
+    if note:
+        figure.text(0.5, 1 - NOTE / 2 / total, note, ha="center", va="center", fontsize=12, color="firebrick")
     for part, height in zip(parts, heights):
         _draw_part(figure, top, part, width, height)
         top -= TOP + len(part.rows) * height + BOTTOM
