@@ -125,9 +125,9 @@ def _run(problem, start, optimiser, stop, goal):
     """One descent, timed: what ``race`` says of it. goal: the loss to reach; None for its own last."""
     curve, began = [], time.perf_counter()
     end = descend(problem, start, optimiser, stop, lambda done: curve.append((time.perf_counter() - began, done.loss)))
-    goal = curve[-1][1] if goal is None else goal
-    reached = [number for number, (_, loss) in enumerate(curve, start=1) if loss <= goal]
-    passes = (reached[-1] if goal == curve[-1][1] else reached[0]) if reached else None
+    passes = len(curve)
+    if goal is not None:
+        passes = next((number for number, (_, loss) in enumerate(curve, start=1) if loss <= goal), None)
     pixels = end.image.asnumpy() + MEAN.reshape(1, 3, 1, 1)
     return {
         "passes": passes,

@@ -61,7 +61,7 @@ class LBFGS:
                 spectrum = Spectrum(along, there - gradient, self.damping)
             free = _free(image, gradient, edges)
             direction = self._direction(gradient, free, pairs, spectrum)
-            length, slope = (self.stretch if pairs else 1.0), None
+            length = self.stretch if pairs else 1.0
             while True:
                 trial = _project(image + length * direction, edges)
                 slope = _dot(gradient, trial - image)

@@ -27,9 +27,10 @@ class Spectrum:
         self._across = mx.nd.array(cosines(width), ctx=device)
         self._down = mx.nd.array(cosines(height), ctx=device)
         self._colours = mx.nd.array(COLOURS, ctx=device)
-        bands, there = band_numbers(height, width), mx.nd.sum(self._forward(v) * self._forward(change), axis=1).asnumpy()
-        noise = mx.nd.sum(mx.nd.square(self._forward(v)), axis=1).asnumpy()
-        curvature = np.stack([_by_band(bands, one) / _by_band(bands, all_) for one, all_ in zip(there, noise)])
+        bands, coefficients = band_numbers(height, width), self._forward(v)
+        bent = mx.nd.sum(coefficients * self._forward(change), axis=1).asnumpy()
+        straight = mx.nd.sum(mx.nd.square(coefficients), axis=1).asnumpy()
+        curvature = np.stack([_by_band(bands, one) / _by_band(bands, other) for one, other in zip(bent, straight)])
         damped = np.maximum(curvature, 0) + damping * max(curvature.max(), 1e-30)
         self._inverse = mx.nd.array((1 / damped)[:, bands][:, None], ctx=device)
 

@@ -7,6 +7,7 @@ from test_optimisers import Bowl
 
 from fmi_mx import LBFGS, Stop, descend
 from fmi_mx.images import MEAN
+from fmi_mx.lbfgs import Pair
 from fmi_mx.mxnet_setup import mx
 
 PLAIN = LBFGS(history=5, first_step=3.0, stretch=1.0, box=None, probes=(), probe=3.0, damping=0.05)
@@ -42,10 +43,6 @@ def test_the_direction_is_that_of_the_dense_bfgs_matrix(count):
     steps, gradient = generator.normal(size=(count, 24)), generator.normal(size=24)
     pairs = [(s, curvature @ s) for s in steps]
     wanted = -oracles.bfgs_inverse_hessian(pairs, np.eye(24)) @ gradient
-    steps = LBFGS.steps(PLAIN, mx.nd.zeros(SHAPE))
-    # Fed the gradients of that curvature at these very points, the optimiser knows these pairs.
-    from fmi_mx.lbfgs import Pair
-
     known = [Pair(mx.nd.array(s), mx.nd.array(y), mx.nd.array([1 / (s @ y)])) for s, y in pairs]
     found = PLAIN._direction(mx.nd.array(gradient.reshape(SHAPE)), None, known, None)
     np.testing.assert_allclose(found.asnumpy().ravel(), wanted, rtol=1e-4, atol=1e-5)
@@ -54,10 +51,8 @@ def test_the_direction_is_that_of_the_dense_bfgs_matrix(count):
 def test_a_guess_of_the_inverse_hessian_takes_the_place_of_the_identity():
     generator = np.random.default_rng(4)
     guess = np.diag(generator.uniform(0.1, 3, 24))
-    s, y, gradient = generator.normal(size=24), None, generator.normal(size=24)
+    s, gradient = generator.normal(size=(2, 24))
     y = s * generator.uniform(1, 5, 24)
-    from fmi_mx.lbfgs import Pair
-
     known = [Pair(mx.nd.array(s), mx.nd.array(y), mx.nd.array([1 / (s @ y)]))]
     matrix = mx.nd.array(guess)
     found = PLAIN._direction(
