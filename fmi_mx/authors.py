@@ -1,6 +1,5 @@
 """The authors' panels: which cell stands where; and the pictures of a run and of its panel, brought to one size."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from .descriptors import DESCRIBED
 from .errors import InputError
 from .images import decode, fitted
 from .panels import read_panel
+from .run import read_run
 
 FRAME = 50  # a cell loses 1/50 of its shorter side (at least 3 pixels) all round, where the panel has a frame
 IMAGES, METHODS = ("golden_gate", "neckarfront"), ("gatys", "pmci")
@@ -81,13 +81,8 @@ def method_of(name):
 
 
 def _experiment(folder):
-    try:
-        experiment = json.loads((folder / "run.json").read_text())["experiment"]
-        method = experiment["method"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
-        ) from error
+    experiment = read_run(folder)["experiment"]
+    method = experiment["method"]
     if method not in FIGURES:
         known = ", ".join(f"{method} ({figure})" for method, figure in FIGURES.items())
         raise InputError(f"{folder} has the method {method}, of which the authors published no panel; those are {known}")

@@ -255,44 +255,7 @@ def _doctor(options):
 
 
 def _bench(options):
-    from contextlib import ExitStack
+    from .bench import bench
 
-    from . import bench, bench_report, rivals, store
-    from .experiment import load_experiment
-    from .mxnet_setup import choose_device
-
-    device, out = choose_device(options.device), Path(options.out)
-    fig3 = ROOT / "experiments" / "fig3.yaml"
-    authors = load_experiment(fig3, long_edge=192, images=["golden_gate"])
-    with ExitStack() as stack:
-        kinds = ["authors", *(["torch"] if rivals.has_torch() else [])]
-        others = {kind: stack.enter_context(rivals.Rival(kind)) for kind in kinds}
-        passes = [bench.loop_against_executor(layer, device, authors.optimiser, others=others) for layer in bench.LAYERS]
-    print(f"one pass, 256x192, {device}", *bench_report.pass_lines(passes), sep="\n", flush=True)
-    with rivals.Rival("memory") as memory:
-        peak = memory("relu5_2", (1, 3, 384, 512), 6)
-    print(f"peak memory of a descent at relu5_2 of 512x384: {peak:.2f} GB", flush=True)
-    growth = bench.growth(device, authors.optimiser)
-    for one in growth["pixels"]:
-        print(f"relu3_2 at long edge {one['long_edge']}: {one['seconds']:.4f} s a pass", flush=True)
-    for one in growth["filters"]:
-        print(f"relu3_2 at long edge 128, {one['filters']} filters: {one['seconds']:.2f} s for ten passes each", flush=True)
-
-    names, cells = ["sgd", "adam", "lbfgs"], []
-    fast = load_experiment(fig3, preset="fast")
-    adam = load_experiment(fig3, **{"optimiser.name": "adam", "stop.passes": 300}).optimiser
-    rest = {"adam": (adam, authors.stop), "lbfgs": (fast.optimiser, fast.stop)}
-
-    def on_cell(one):
-        cells.append(one)
-        print(bench_report.race_line(one, names), flush=True)
-
-    bench.race(authors, rest, options.weights, options.images, options.device, on_cell)
-    summary = bench_report.race_summary(cells, names)
-    for name, one in summary.items():
-        print(name, *(f"{key} {value}" for key, value in one.items()), sep="  ")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"passes": passes, "peak_gb": peak, "growth": growth, "race": cells, "summary": summary}
-    store.write_json(out.with_suffix(".json"), report)
-    store.write_file(out.with_suffix(".png"), bench_report.draw(cells, names))
-    print(out.with_suffix(".png"))
+    bench(options.out, options.weights, options.images, options.device, lambda line: print(line, flush=True))
+    print(Path(options.out).with_suffix(".png"))

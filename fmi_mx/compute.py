@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,8 +33,18 @@ def compute(experiment, cell, materials, out, on_pass=None):
     return invert(experiment, cell, materials, out, on_pass)
 
 
-def invert(experiment, cell, materials, out, on_pass):
-    """A cell that is a descent. Returns (picture, arrays, facts) for ``store.save_cell``."""
+class Beginning(NamedTuple):
+    """What a descent begins with: its problem, the initial image and the content image, both NDArrays (1, 3, H, W), and what
+    the objective has to say for the cell's record."""
+
+    problem: Problem
+    image: object
+    content: object
+    facts: dict
+
+
+def begin(experiment, cell, materials, out=None):
+    """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs. Returns a ``Beginning``."""
     weights = materials.weights
     device = next(iter(weights.values())).context
     shown = [mx.nd.array(pixels, ctx=device) for pixels in network_images(experiment, cell, materials.sources)]
@@ -42,14 +53,19 @@ def invert(experiment, cell, materials, out, on_pass):
     if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
         source = mx.nd.array(store.read_array(out, cell.predecessor, "evaluated"), ctx=device)
     generator = cell_generator(experiment, cell)
-    start = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
+    image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
     net = vgg19(experiment.pool, width_of(weights))
     goal = objective(experiment, cell, Inputs(net, weights, content, style, source, generator))
+    return Beginning(Problem(goal.loss, weights, goal.constants, content.shape), image, content, goal.facts)
+
+
+def invert(experiment, cell, materials, out, on_pass):
+    """A cell that is a descent. Returns (picture, arrays, facts) for ``store.save_cell``."""
     report = (lambda done: on_pass(cell, done)) if on_pass else None
-    started = time.perf_counter()
     try:
-        problem = Problem(goal.loss, weights, goal.constants, content.shape)
-        descent = descend(problem, start, experiment.optimiser, experiment.stop, report)
+        beginning = begin(experiment, cell, materials, out)
+        started = time.perf_counter()
+        descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report)
     except mx.base.MXNetError as error:
         reason = str(error).strip().splitlines()[-1]
         raise InputError(
@@ -62,13 +78,14 @@ def invert(experiment, cell, materials, out, on_pass):
         "loss_last": descent.loss,
         "passes": len(descent.losses),
         "stopped": descent.stopped,
-        **goal.facts,
+        **beginning.facts,
         "seconds": round(time.perf_counter() - started, 3),
-        "device": str(device),
+        "device": str(descent.image.context),
     }
     if cell.method == "fmi":
-        code = layer_code(net, cell.layers[0])
-        facts["energy_share_content"] = energy_share(code, weights, content, cell.filter)
+        weights = materials.weights
+        code = layer_code(vgg19(experiment.pool, width_of(weights)), cell.layers[0])
+        facts["energy_share_content"] = energy_share(code, weights, beginning.content, cell.filter)
         facts["energy_share"] = energy_share(code, weights, descent.image, cell.filter)
     image = descent.image.asnumpy()
     arrays = {"image": image, "loss": np.array(descent.losses)}

@@ -11,8 +11,10 @@ from .cell import cells, image_name
 from .errors import InputError
 from .lbfgs import LBFGS
 from .optimisers import SGD, Adam, Stop
-from .overlay import lay_over, read_data
+from .overlay import EXPERIMENTS, lay_over, read_data
 from .readers import choice, list_of, mapping, name, number, read_keys, shown, text, whole
+
+FIG3 = EXPERIMENTS / "fig3.yaml"
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,15 @@ def load_experiment(path, /, **overrides):
         if "preset" in data:
             raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
         lay_over(data, overrides, sorted({key for schema in _SCHEMAS.values() for key in schema}))
-        experiment = Experiment(**read_keys(data, _schema(data)))
-        _check_together(experiment)
+        return from_data(data)
     except InputError as error:
         raise InputError(f"experiment {path}: {error}") from error
+
+
+def from_data(data):
+    """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
+    experiment = Experiment(**read_keys(data, _schema(data)))
+    _check_together(experiment)
     return experiment
 
 

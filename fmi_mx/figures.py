@@ -1,7 +1,6 @@
 """Lays the stored cells of a run out as the paper does: parts below one another, each a grid of pictures with labels."""
 
 import io
-import json
 import os
 from fractions import Fraction
 from itertools import chain, count, product
@@ -17,6 +16,7 @@ from . import store
 from .cell import image_name
 from .errors import InputError
 from .images import decode
+from .run import read_run
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
@@ -39,17 +39,9 @@ def draw(folder):
     Returns the path. Raises InputError where the folder holds no finished run, or a cell of it is gone.
     """
     folder = Path(folder)
-    try:
-        finished = json.loads((folder / "run.json").read_text())
-        parts = _parts(finished["experiment"], folder)
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
-        ) from error
+    finished = read_run(folder)
     path = _place(folder)
-    store.write_file(path, grid(parts, _note(finished.get("width", 1))))
+    store.write_file(path, grid(_parts(finished["experiment"], folder), _note(finished["width"])))
     return path
 
 
@@ -169,7 +161,7 @@ def lay_out(parts: List[Part], note=""):
     parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
     columns = max(len(pictures) for part in parts for _, pictures in part.rows)
     width = min((WIDTH - LEFT) / columns, LARGEST)
-    heights = [width * np.divide(*part.rows[0][1][0][1].shape[:2]) for part in parts]
+    heights = [width * _tallest(part) for part in parts]
     total = sum(TOP + len(part.rows) * height + BOTTOM for part, height in zip(parts, heights)) + (NOTE if note else 0)
     dpi = min(DPI, LARGEST_PIXELS / total)
     figure = Figure(figsize=(LEFT + columns * width, total), dpi=dpi)
@@ -187,6 +179,11 @@ def _wrapped(rows):
     return [(label, row[i : i + COLUMNS]) for label, row in rows for i in range(0, len(row), COLUMNS)]
 
 
+def _tallest(part):
+    """Height over width of the part's tallest picture, which gives its rows their height."""
+    return max(picture.shape[0] / picture.shape[1] for _, row in part.rows for _, picture in row)
+
+
 def _draw_part(figure, top, part, cell_width, cell_height):
     """One part. top: inches above the figure's lower edge; sizes too."""
     width, height = figure.get_size_inches()
@@ -198,7 +195,7 @@ def _draw_part(figure, top, part, cell_width, cell_height):
             box = (LEFT + j * cell_width, bottom, cell_width - gap, cell_height - gap)
             axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
             axis.set(xticks=[], yticks=[])
-            axis.imshow(picture, aspect="auto")
+            axis.imshow(picture)  # keeps its shape
             if i == 0:
                 axis.set_title(column, fontsize=12, pad=3)
             elif wrapped:  # its columns are not those above it

@@ -34,7 +34,7 @@ class Pass(NamedTuple):
 class Descent(NamedTuple):
     """What a descent ends with. image: the last image, NDArray (B, 3, H, W), mean-subtracted RGB. evaluated: the last image
     on the way there whose loss is known, and loss, that loss. losses: one float a pass, in order, trials that a line search
-    refused among them. stopped: ``change``, ``passes``, or ``descent`` where the optimiser finds no way down."""
+    refused among them. stopped: ``change``, ``passes``, ``goal``, or ``descent`` where the optimiser finds no way down."""
 
     image: object
     evaluated: object
@@ -121,12 +121,13 @@ class Adam:
             step = Step(image, image, evaluated, loss)
 
 
-def descend(problem, image, optimiser, stop, callback=None):
+def descend(problem, image, optimiser, stop, callback=None, goal=float("-inf")):
     """Minimises the loss of a problem, beginning at image.
 
     problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
     optimiser: ``SGD``, ``Adam`` or ``LBFGS``. stop: ``Stop``. callback: called with a ``Pass`` after each.
-    Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
+    goal: a loss at which it ends, whatever ``stop`` says. Returns a ``Descent``. Raises FloatingPointError when the loss or
+    the image is no longer finite.
     """
     steps = optimiser.steps(image.copy())
     step, losses, stopped = next(steps), [], "passes"
@@ -149,6 +150,9 @@ def descend(problem, image, optimiser, stop, callback=None):
             raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
+        if value <= goal:
+            stopped = "goal"
+            break
         if number % stop.every == 0 and step.image is not before:  # a trial that was refused says nothing of the picture
             if report.change < stop.change:
                 stopped = "change"

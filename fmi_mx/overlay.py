@@ -38,22 +38,22 @@ def lay_over(data, overrides, known):
 
 
 def _lay_preset(data, preset, known):
-    """A preset replaces the keys that it shares with the experiment, each as a whole; its others are for other methods."""
+    """A preset replaces what it shares with the experiment, by plain or dotted keys; its others are for other methods."""
     path = Path(str(preset))
     path = path if path.suffix else EXPERIMENTS / f"{preset}.yaml"
     try:
         values = read_data(path)
         if values.pop("preset", None) is None:
             raise InputError("is not a preset, which has the key 'preset'")
-        for key in values:
-            if key not in known:
-                raise InputError(f"unknown key {key!r}{nearest(key, known)}; known are {', '.join(known)}")
+        for key, value in values.items():
+            first = str(key).split(".")[0]
+            if first not in known:
+                raise InputError(f"unknown key {key!r}{nearest(first, known)}; known are {', '.join(known)}")
+            if first in data:
+                _replace(data, str(key), value)
     except InputError as error:
         there = [found.stem for found in sorted(EXPERIMENTS.glob("*.yaml")) if "\npreset:" in found.read_text("utf-8")]
         raise InputError(f"preset {preset}: {error}; there are {', '.join(there)}{nearest(preset, there)}") from error
-    for key, value in values.items():
-        if key in data:
-            data[key] = value
 
 
 def _replace(data, key, value):

@@ -10,19 +10,21 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from .codes import isolate
-from .lbfgs import LBFGS
+from .experiment import FIG3, load_experiment
 from .losses import inversion_loss
 from .mxnet_setup import mx, usable_cores
-from .optimisers import SGD, Stop, descend
+from .optimisers import Stop, descend
 from .problem import Problem, encode
 from .vgg19 import LAYERS, layer_code, vgg19, weight_shapes
 
-PROBE_EARLY = LBFGS(history=10, first_step=3.0, stretch=1.5, box=None, probes=(1,), probe=3.0, damping=0.05)
-AUTHORS_SGD = SGD(0.1, 0.9, 0.9, 10, 10.0, 0.0005, rescale=1.0)  # what they feed it is half the gradient already
+# What the authors feed it is half the gradient already.
+AUTHORS_SGD = replace(load_experiment(FIG3).optimiser, rescale=1.0)
+PROBE_EARLY = replace(load_experiment(FIG3, preset="fast").optimiser, probes=(1,))
 
 
 class Rival:

@@ -11,7 +11,8 @@ import numpy as np
 from . import __version__, store
 from .cell import cells, image_name
 from .compute import compute
-from .experiment import as_data
+from .errors import InputError
+from .experiment import as_data, from_data
 from .images import png_bytes
 from .materials import gather
 from .mxnet_setup import installed_builds
@@ -50,6 +51,19 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
         width = width_of(materials.weights or {})
         store.write_json(Path(out) / "run.json", {"experiment": as_data(experiment), "cells": names, "width": width})
     return records
+
+
+def read_run(folder):
+    """What a finished run's run.json says: experiment (as ``as_data`` gives it), cells (their names) and width. Raises
+    InputError where the folder holds none, or one that no run wrote."""
+    try:
+        finished = json.loads((Path(folder) / "run.json").read_text())
+        from_data(finished["experiment"])
+    except (OSError, ValueError, LookupError, TypeError, InputError) as error:
+        raise InputError(
+            f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
+        ) from error
+    return {"width": 1, **finished}
 
 
 def specify(experiment, cell, materials, predecessor_digest):

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import bench, bench_report, load_experiment, rivals
+from fmi_mx import bench_report, load_experiment, passes, rivals
+from fmi_mx.cli import main
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.race import race
 
 SMALL = ROOT / "model" / "small.params"
 
 
 def test_the_ratio_is_measured(fig3, monkeypatch):
-    monkeypatch.setattr(bench, "SHAPE", (1, 3, 24, 32))
-    found = bench.loop_against_executor("relu2_2", mx.cpu(), load_experiment(fig3).optimiser, rounds=3, passes=2)
+    monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
+    found = passes.loop_against_executor("relu2_2", mx.cpu(), load_experiment(fig3).optimiser, rounds=3, passes=2)
     assert found["layer"] == "relu2_2"
     assert 0 < found["seconds_executor"] < 5
     assert 0 < found["seconds_loop"] < 5
@@ -21,10 +23,12 @@ def test_the_ratio_is_measured(fig3, monkeypatch):
 
 
 def test_the_ratio_sees_a_slow_loop(fig3, monkeypatch):
-    monkeypatch.setattr(bench, "SHAPE", (1, 3, 24, 32))
-    slow = bench.descend
-    monkeypatch.setattr(bench, "descend", lambda *arguments: [slow(*arguments) for _ in range(20)])
-    assert bench.loop_against_executor("relu2_2", mx.cpu(), load_experiment(fig3).optimiser, rounds=3, passes=2)["ratio"] > 5
+    monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
+    slow = passes.descend
+    monkeypatch.setattr(passes, "descend", lambda *arguments: [slow(*arguments) for _ in range(20)])
+    assert (
+        passes.loop_against_executor("relu2_2", mx.cpu(), load_experiment(fig3).optimiser, rounds=3, passes=2)["ratio"] > 5
+    )
 
 
 def test_a_rival_answers_from_its_own_process():
@@ -54,8 +58,8 @@ def raced(tmp_path_factory):
     fig3 = ROOT / "experiments" / "fig3.yaml"
     small = {"long_edge": 48, "images": ["coffee"], "layers": ["relu1_2"], "filters": "0-1", "stop.passes": 12}
     authors = load_experiment(fig3, **small)
-    fast = load_experiment(fig3, preset="fast")
-    return bench.race(authors, {"lbfgs": (fast.optimiser, fast.stop)}, SMALL, tmp_path_factory.mktemp("none"), "cpu")
+    preset = load_experiment(fig3, preset="fast", **{"stop.passes": 5})
+    return race(authors, {"lbfgs": preset.optimiser}, preset, SMALL, tmp_path_factory.mktemp("none"), "cpu")
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
@@ -63,9 +67,12 @@ def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
     for one in raced:
         assert one["loss"] == one["sgd"]["curve"][-1][1]
         assert one["authors"]["passes"] == one["sgd"]["passes"] == len(one["sgd"]["curve"]) == 12
-        curve, passes = one["lbfgs"]["curve"], one["lbfgs"]["passes"]
-        assert curve[passes - 1][1] <= one["loss"] < min([loss for _, loss in curve[: passes - 1]])
-        assert one["lbfgs"]["seconds"] == curve[passes - 1][0]
+        curve = [loss for _, loss in one["lbfgs"]["curve"]]
+        assert curve[-1] == one["lbfgs"]["loss"] <= one["loss"] < min(curve[:-1])
+        assert one["lbfgs"]["stopped"] == "goal"
+        assert one["lbfgs"]["reached"]
+        assert one["lbfgs"]["seconds"] == one["lbfgs"]["curve"][-1][0]
+        assert one["preset"]["passes"] == 5
         assert 0 <= one["sgd"]["saturated"] < 1
     json.dumps(raced)
 
@@ -76,18 +83,41 @@ def test_the_report_of_a_race_says_what_was_measured(raced):
     assert summary["lbfgs"]["geometric_mean"] == pytest.approx(np.sqrt(speeds[0] * speeds[1]))
     assert summary["lbfgs"]["smallest"] == min(speeds)
     assert summary["lbfgs"]["reached"] == 2
+    assert summary["lbfgs"]["highest_loss"] == max(one["lbfgs"]["loss"] / one["loss"] for one in raced)
     assert f"lbfgs {raced[0]['lbfgs']['passes']} passes" in bench_report.race_line(raced[0], ["lbfgs"])
+    assert f"{min(speeds):.1f} times" in bench_report.summary_lines(summary)[1]
     assert bench_report.draw(raced, ["sgd", "lbfgs"]).startswith(b"\x89PNG")
 
 
 def test_a_loss_that_is_not_reached_is_said_to_be_so(raced):
-    one = {**raced[0], "lbfgs": {**raced[0]["lbfgs"], "passes": None, "seconds": None}}
-    assert "lbfgs not reached" in bench_report.race_line(one, ["lbfgs"])
-    assert bench_report.race_summary([one], ["lbfgs"])["lbfgs"]["geometric_mean"] is None
+    one = {**raced[0], "lbfgs": {**raced[0]["lbfgs"], "reached": False, "loss": 1.5 * raced[0]["loss"]}}
+    assert "but at 1.500 of their loss" in bench_report.race_line(one, ["lbfgs"])
+    summary = bench_report.race_summary([one], ["lbfgs"])
+    assert summary["lbfgs"]["geometric_mean"] is None
+    assert summary["lbfgs"]["highest_loss"] == 1.5
+    assert "0 of 1 cells come to the authors' last loss; loss at most 1.500" in bench_report.summary_lines(summary)[0]
 
 
 def test_growth_has_a_time_for_each_size(fig3):
-    found = bench.growth(mx.cpu(), load_experiment(fig3).optimiser, "relu1_2", edges=(32, 64), filters=(1, 2), passes=2)
+    found = passes.growth(mx.cpu(), load_experiment(fig3).optimiser, "relu1_2", edges=(32, 64), filters=(1, 2), passes=2)
     assert [one["long_edge"] for one in found["pixels"]] == [32, 64]
     assert [one["filters"] for one in found["filters"]] == [1, 2]
     assert all(one["seconds"] > 0 for one in found["pixels"] + found["filters"])
+
+
+def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch):
+    from fmi_mx import bench
+
+    tiny = {"long_edge": 32, "images": ["coffee"], "layers": ["relu1_2"], "filters": 0}
+    monkeypatch.setattr(bench, "load_experiment", lambda path, **given: load_experiment(path, **{**given, **tiny}))
+    monkeypatch.setattr(bench, "LAYERS", ("relu1_2",))
+    monkeypatch.setattr(bench, "LARGEST", ("relu1_2", (1, 3, 32, 32)))
+    monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
+    monkeypatch.setattr(bench, "growth", lambda *_: {"pixels": [], "filters": []})
+    out = tmp_path / "new" / "bench"
+    assert main(["bench", "--weights", str(SMALL), "--images", str(tmp_path), "--out", str(out)]) == 0
+    report = json.loads(out.with_suffix(".json").read_text())
+    assert report["summary"]["lbfgs"]["cells"] == len(report["race"]) == 1
+    assert report["passes"][0]["layer"] == "relu1_2"
+    assert capsys.readouterr().out.splitlines()[-1] == str(out.with_suffix(".png"))
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")

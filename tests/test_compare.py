@@ -3,19 +3,21 @@ import json
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy.ndimage import gaussian_filter
 
-from fmi_mx import InputError, cli, measures
+from fmi_mx import InputError, cli, load_experiment, measures
 from fmi_mx.authors import PANELS, like, read_sides, within_frame
 from fmi_mx.compare import compare
+from fmi_mx.experiment import as_data
 from fmi_mx.tables import lines
 
 SIZE = 60, 80  # of a panel's cell
 FIG3 = [name for row in PANELS["fmi"] for name in row]
 EXPERIMENTS = {
-    "fmi": {"method": "fmi"},
-    "rmci": {"method": "rmci", "draws": 5, "layers": ["relu1_1", "relu3_1"]},
-    "transfer": {"method": "transfer", "content_layer": "relu2_2", "style_layers": ["relu1_1", "relu5_1"]},
+    "fmi": as_data(load_experiment(ROOT / "experiments" / "fig3.yaml")),
+    "rmci": as_data(load_experiment(ROOT / "experiments" / "fig4.yaml", draws=5, layers=["relu1_1", "relu3_1"])),
+    "transfer": as_data(load_experiment(ROOT / "experiments" / "fig5.yaml", style_layers=["relu1_1", "relu5_1"])),
 }
 
 
@@ -219,15 +221,19 @@ def refusals(folder):
     """(folder, panel, what the error says) of everything that cannot be compared."""
     panel = panel_file(folder, "fmi")
     places = {}
-    for place in ("empty", "maps", "neckarfront", "transfer", "rmci"):
+    for place in ("empty", "maps", "neckarfront", "transfer", "rmci", "short"):
         (folder / place).mkdir()
     places["maps"] = run_folder(folder / "maps", "fmi", {})
-    (places["maps"] / "run.json").write_text('{"experiment": {"method": "maps"}}')
+    maps = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml"))
+    (places["maps"] / "run.json").write_text(json.dumps({"experiment": maps}))
+    places["short"] = run_folder(folder / "short", "fmi", {})
+    (places["short"] / "run.json").write_text('{"experiment": {"method": "fmi"}}')
     places["neckarfront"] = run_folder(folder / "neckarfront", "fmi", {"neckarfront.relu1_2.f000": texture("a")})
     places["transfer"] = run_folder(folder / "transfer", "transfer", {})
     draws = {f"golden_gate.{layer}.draw{i}": texture("a", i) for layer in ("relu1_1", "relu3_1") for i in (1, 2)}
     places["rmci"] = run_folder(folder / "rmci", "rmci", draws)
     yield folder / "empty", panel, "holds no finished run (run.json); first `fmi run"
+    yield places["short"], panel, "holds no finished run"
     yield places["maps"], panel, "of which the authors published no panel; those are fmi (Fig. 3)"
     yield places["neckarfront"], folder / "none.png", "none.png: not an image"
     yield places["neckarfront"], panel, "has none of the cells of Fig. 3's panel"

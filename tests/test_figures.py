@@ -112,6 +112,17 @@ def test_odd_shapes_and_huge_figures_are_drawn():
     assert figure.get_size_inches()[1] * figure.dpi < 2**16
 
 
+def test_pictures_of_several_shapes_each_keep_theirs():
+    shapes = [(30, 40), (40, 30), (20, 60)]
+    pictures = [(str(shape), np.zeros((*shape, 3), np.uint8)) for shape in shapes]
+    figure = lay_out([Part("", [("", pictures[:2]), ("", [*pictures[2:]])])])
+    figure.draw_without_rendering()
+    boxes = [axis.get_window_extent() for axis in figure.axes]
+    for box, (height, width) in zip(boxes, shapes):
+        assert box.height / box.width == pytest.approx(height / width)
+    assert boxes[2].y1 < min(box.y0 for box in boxes[:2])
+
+
 def test_many_filters_are_wrapped(fig3):
     experiment = load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-18")
     names = [f"golden_gate.relu1_2.f{f:03d}" for f in range(19)]

@@ -70,6 +70,15 @@ def test_the_descent_stops_at_the_first_small_change():
     assert len(end.losses) == len(seen) < 1000
 
 
+def test_the_descent_stops_at_its_goal():
+    bowl, start = Bowl(), mx.nd.ones((1, 3, 2, 4))
+    losses = descend(bowl, start, AUTHORS_SGD, Stop(passes=12, change=0.0)).losses
+    goal = losses[6]
+    end = descend(bowl, start, AUTHORS_SGD, Stop(passes=12, change=0.0), goal=goal)
+    assert end.stopped == "goal"
+    assert end.losses[-1] <= goal < min(end.losses[:-1])
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_a_loss_that_is_not_finite_ends_the_descent():
     wild = SGD(learning_rate=1e30, momentum=0.9, decay=1.0, decay_every=10, clip=1e30, weight_decay=0.0, rescale=1.0)

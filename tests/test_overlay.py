@@ -24,6 +24,8 @@ def preset(folder, text):
 @pytest.mark.parametrize("kind", ["fast", "demo"])
 def test_the_presets_lay_what_they_say_over_the_figures(name, kind):
     values = yaml.safe_load((ROOT / "experiments" / f"{kind}.yaml").read_text())
+    lbfgs = {"name": values.pop("optimiser.name"), **yaml.safe_load(overlay.OPTIMISERS.read_text())["lbfgs"]}
+    values["optimiser"] = {**lbfgs, "box": values.pop("optimiser.box", lbfgs["box"])}
     before, after = as_data(load_experiment(figure(name))), as_data(load_experiment(figure(name), preset=kind))
     for key in before:
         wanted = values.get(key, before[key])
