@@ -79,6 +79,12 @@ def _parser():
     command.add_argument("file", metavar="FILE", nargs="?", default=_default_weights())
     command.set_defaults(command=_weights_check)
 
+    command = weights.add_parser("normalise", help="scale every filter to a mean activation of 1 over the paper's images")
+    command.add_argument("--to", metavar="FILE", default=str(ROOT / "model" / "vgg19_normalised.params"))
+    _add_weights(command)
+    _add_images(command)
+    command.set_defaults(command=_weights_normalise)
+
     command = weights.add_parser("diff", help="the largest difference of two weights files, array by array")
     command.add_argument("one", metavar="A")
     command.add_argument("two", metavar="B")
@@ -117,13 +123,17 @@ def _add_weights(command):
 
 def _add_materials(command):
     _add_weights(command)
+    _add_images(command)
+    _add_device(command)
+
+
+def _add_images(command):
     command.add_argument(
         "--images",
         metavar="DIR",
         default=os.environ.get("FMI_IMAGES") or str(ROOT / "experiments" / "images"),
         help="default: $FMI_IMAGES or experiments/images",
     )
-    _add_device(command)
 
 
 def _add_device(command):
@@ -216,6 +226,14 @@ def _weights_check(options):
     arrays = read_weights(options.file)
     network = network_of(arrays, options.file)
     print(f"{options.file}: all 32 arrays of VGG-19; {network}; SHA-256 of the numbers {weights_digest(arrays)}")
+
+
+def _weights_normalise(options):
+    from .fetch import read_sources
+    from .rescale import normalise
+
+    names = list(read_sources(ROOT / "experiments" / "images" / "sources.yaml"))
+    print(f"{options.to}: {normalise(options.weights, options.to, names, options.images)['network']}")
 
 
 def _weights_diff(options):

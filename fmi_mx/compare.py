@@ -39,6 +39,7 @@ def compare(folder, panel, weights, device="auto"):
         report["layers"] = _spreads(sides, measures)
     else:
         report["candidates"] = _candidates(sides)
+        report["colour_distance"] = _colour_distances(sides, measures["colour"])
         report["descriptors"] = {label: _retrieval(sides, measure) for label, measure in measures.items()}
     if method == "transfer":
         report["similarity"] = _similarity(sides)
@@ -65,6 +66,12 @@ def _retrieval(sides, measure):
         "summaries": {group: _summaries([found[name] for name in names]) for group, names in groups.items()},
         "cells": found,
     }
+
+
+def _colour_distances(sides, measure):
+    """How far the mean colour of each of our cells is from its own panel cell's, in CIELAB (CIE 1976)."""
+    mean = {name: (measure.ours[name]["colour"][:3], measure.theirs[name]["colour"][:3]) for name in sides.ours}
+    return {name: float(np.linalg.norm(ours - theirs)) for name, (ours, theirs) in mean.items()}
 
 
 def _places(sides):

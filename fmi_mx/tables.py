@@ -14,6 +14,8 @@ def lines(report):
     if "layers" in report:
         return found + _spread(report["layers"])
     found += _retrieval(report["descriptors"], report["candidates"])
+    distances = report["colour_distance"].values()
+    found.append(f"mean colour apart from the own cell's: {sum(distances) / len(distances):.1f} (CIELAB, mean over cells)")
     return found + (_similarity(report["similarity"]) if "similarity" in report else [])
 
 

@@ -58,6 +58,16 @@ def ranks(report, key="rank", label="colour and texture"):
     return {name: cell[key] for name, cell in report["descriptors"][label]["cells"].items()}
 
 
+def test_the_colour_distance_is_that_of_the_mean_colours(tmp_path):
+    flat = np.full((120, 160, 3), 128, np.uint8)  # L is 53.585 (sRGB's own formula), a and b are 0
+    black = dict.fromkeys(FIG3, np.zeros_like(flat))
+    folder = run_folder(tmp_path, "fmi", black)
+    report = compare(folder, panel_file(tmp_path, "fmi", lambda _: flat), tmp_path / "none")
+    assert list(report["colour_distance"]) == FIG3
+    assert np.allclose(list(report["colour_distance"].values()), 53.585, atol=0.1)
+    assert any("mean colour apart from the own cell's: 53.6" in line for line in lines(report))
+
+
 def test_fig3_finds_each_cell_by_another_draw_of_its_texture(tmp_path):
     folder = run_folder(tmp_path, "fmi", {name: texture(name, 1) for name in FIG3})
     report = compare(folder, panel_file(tmp_path, "fmi"), tmp_path / "none")
