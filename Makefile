@@ -31,13 +31,14 @@ RUN_fig5      := fig5
 SETTINGS_fig3 := images=golden_gate target=authors
 SETTINGS_fig4 := images=golden_gate draws=12
 
-.PHONY: help setup model images panels $(FIGURES) figures demo compare $(COMPARISONS) test lint bench doctor clean
+.PHONY: help setup model images panels $(FIGURES) figures demo compare $(COMPARISONS) settings test lint bench doctor clean
 
 help:
 	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: nothing to download, done in a minute"
 	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
 	@echo "make figures   all five figures"
 	@echo "make compare   our Figs. 3, 4 and 5 beside the authors' panels; make compare-fig3 (fig4, fig5) one of them"
+	@echo "make settings  which settings made the authors' panel of Fig. 3"
 	@echo "make test      install and test; make lint checks the style"
 	@echo "make doctor    what this machine has, and what is missing"
 	@echo "make setup | model | images | panels | bench | clean"
@@ -77,6 +78,20 @@ compare: $(COMPARISONS)
 $(COMPARISONS): compare-%: panels model images
 	$(FMI) run experiments/$*.yaml --out "$(OUT)/$(RUN_$*)" $(OPTIONS) $(foreach s,$(SETTINGS_$*) $(SET),--set "$(s)")
 	$(FMI) compare "$(OUT)/$(RUN_$*)" "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
+
+# Which settings made the authors' panel of Fig. 3? Every run takes the fast preset; SET="long_edge=256" makes them smaller.
+NORMALISED := $(OUT)/settings/vgg19_normalised.params
+
+settings: panels model images
+	mkdir -p "$(OUT)/settings"
+	test -f "$(NORMALISED)" || $(FMI) weights normalise --weights "$(WEIGHTS)" --images "$(IMAGES)" --to "$(NORMALISED)"
+	for target in paper authors; do for pool in avg max; do for network in oxford normalised; do \
+		test $$network = oxford && weights="$(WEIGHTS)" || weights="$(NORMALISED)"; \
+		$(FMI) run experiments/fig3.yaml --out "$(OUT)/settings/$$target.$$pool.$$network" --set preset=fast \
+			--set images=golden_gate --set target=$$target --set pool=$$pool --weights "$$weights" --images "$(IMAGES)" \
+			--device "$(DEVICE)" $(foreach s,$(SET),--set "$(s)") || exit; \
+	done; done; done
+	$(FMI) compare "$(OUT)"/settings/*.*.*/ "$(PANELS)/$(PANEL_fig3)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
 test: setup
 	$(VENV)/bin/pytest

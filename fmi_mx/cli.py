@@ -58,7 +58,7 @@ def _parser():
     command.set_defaults(command=_plot)
 
     command = commands.add_parser("compare", help="a run's cells against the authors' panel of the same figure")
-    command.add_argument("folder", metavar="DIR")
+    command.add_argument("folders", metavar="DIR", nargs="+", help="of a run; several are compared with each other too")
     command.add_argument("panel", metavar="PANEL.png")
     _add_weights(command)
     _add_device(command)
@@ -185,10 +185,14 @@ def _plot(options):
 
 def _compare(options):
     from .compare import compare
-    from .tables import lines
+    from .tables import lines, settings_lines
 
-    report = compare(options.folder, options.panel, options.weights, options.device)
-    print("\n".join(lines(report)))
+    reports = {}
+    for folder in options.folders:
+        reports[Path(folder).name] = compare(folder, options.panel, options.weights, options.device)
+        print("\n".join([*lines(reports[Path(folder).name]), ""]), flush=True)
+    if len(reports) > 1:
+        print("\n".join(settings_lines(reports)))
 
 
 def _weights_fetch(options):

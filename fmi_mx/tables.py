@@ -14,9 +14,27 @@ def lines(report):
     if "layers" in report:
         return found + _spread(report["layers"])
     found += _retrieval(report["descriptors"], report["candidates"])
-    distances = report["colour_distance"].values()
-    found.append(f"mean colour apart from the own cell's: {sum(distances) / len(distances):.1f} (CIELAB, mean over cells)")
+    apart = _mean(report["colour_distance"].values())
+    found.append(f"mean colour apart from the own cell's: {apart:.1f} (CIELAB, mean over cells)")
     return found + (_similarity(report["similarity"]) if "similarity" in report else [])
+
+
+def settings_lines(reports):
+    """Comparisons of several runs with one panel, a row a run. reports: the run's name -> report. Of Fig. 4, which has
+    no own cells, there is nothing to say."""
+    reports = {name: report for name, report in reports.items() if "descriptors" in report}
+    if not reports:
+        return []
+    labels = list(next(iter(reports.values()))["descriptors"])
+    table = [["", "cells", *labels, "colour apart"]]
+    for name, report in reports.items():
+        ranks = {label: one["summaries"]["all"] for label, one in report["descriptors"].items()}
+        cells = [
+            "/".join(str(ranks[label][key]["first"]) for key in report["candidates"]) if label in ranks else "-"
+            for label in labels
+        ]
+        table.append([name, str(len(report["compared"])), *cells, f"{_mean(report['colour_distance'].values()):.1f}"])
+    return _aligned(table)
 
 
 def _retrieval(descriptors, candidates):
@@ -57,6 +75,10 @@ def _spread(layers):
         "where the authors' draws lie among ours: percent of ours that are nearer to the others' mean; to the nearest other"
     )
     return ["", head, *_aligned(table)]
+
+
+def _mean(values):
+    return sum(values) / len(values)
 
 
 def _aligned(table):

@@ -251,6 +251,20 @@ def refusals(folder):
     yield places["rmci"], panel_file(folder / "rmci", "rmci"), "relu1_1 has 2; at least 3 are needed"
 
 
+def test_several_runs_are_compared_with_each_other(tmp_path, capsys):
+    panel, folders = panel_file(tmp_path, "fmi"), []
+    for place, draw in (("same", 0), ("other", 1)):
+        (tmp_path / place).mkdir()
+        made = run_folder(tmp_path / place, "fmi", {name: texture(name, draw) for name in FIG3[: 25 - draw]})
+        folders.append(str(made.rename(tmp_path / f"run.{place}")))
+    assert cli.main(["compare", *folders, str(panel), "--weights", str(tmp_path / "none")]) == 0
+    head, one, two = capsys.readouterr().out.splitlines()[-3:]
+    assert head.split() == ["cells", "colour", "and", "texture", "colour", "texture", "colour", "apart"]
+    assert one.split()[:3] == ["run.same", "25", "25/25"]
+    assert two.split()[:2] == ["run.other", "24"]
+    assert float(one.split()[-1]) < float(two.split()[-1])
+
+
 def test_refusals_are_one_line_and_write_nothing(tmp_path, capsys):
     for folder, panel, message in refusals(tmp_path):
         with pytest.raises(InputError) as error:
