@@ -1,7 +1,7 @@
 """Trains the small network, model/small.params: VGG-19 with 1/8 of the filters, from the photographs and textures that the
 scikit-image package carries. Usage: python model/train_small.py [--steps N] [--seed N] [--to FILE]
 
-The task: which region of which image does a crop come from? Every grey image is also there in a palette, so that colour
+The task: which region of which image does a crop come from? Every grey image is also there in two palettes, so that colour
 tells classes apart too. A crop is scaled, turned, flipped, its colours and contrast vary, and it is noisy. The right quarter
 of each region is held out. Every layer has to tell the classes apart by the mean activations of its feature maps, and pays
 for activations: so each filter becomes a rare detector of some texture. With a classifier behind the deepest layer alone,
@@ -24,6 +24,7 @@ from fmi_mx import __version__
 from fmi_mx.fetch import checksums
 from fmi_mx.images import MEAN
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.rescale import mean_activations, rescaled
 from fmi_mx.store import write_json
 from fmi_mx.vgg19 import layer_table, weight_shapes
 from fmi_mx.weights import array_digest
@@ -44,7 +45,7 @@ COLOUR = {
 GREY = {"brick": (1, 1), "grass": (1, 1), "gravel": (1, 1), "cell": (1, 1), "camera": (2, 2), "clock": (1, 1),
         "coins": (1, 1), "text": (1, 1)}  # fmt: skip
 # Dark and bright end of what a grey image is shown in.
-PALETTES = (((0, 0, 0), (255, 255, 255)), ((60, 0, 70), (255, 200, 60)))
+PALETTES = (((0, 0, 0), (255, 255, 255)), ((60, 0, 70), (255, 200, 60)), ((0, 40, 110), (150, 245, 180)))
 LICENCES = {
     "CC0": "brick, camera, cat, cell, coffee, grass, gravel, retina",
     "public domain": "astronaut (NASA), hubble_deep_field (NASA), rocket (SpaceX), clock, text",
@@ -83,8 +84,8 @@ def crop(generator, tile):
     image = cv2.warpAffine(tile, matrix, (CROP, CROP), flags=flags, borderMode=border).astype(np.float32)
     if generator.uniform() < 0.5:
         image = image[:, ::-1]
-    contrast, gains = 2 ** generator.uniform(-0.7, 0.5), 2 ** generator.uniform(-0.35, 0.35, 3)
-    image = (image - image.mean()) * contrast + image.mean() + generator.uniform(-40, 40)
+    contrast, gains = 2 ** generator.uniform(-0.7, 0.5), 2 ** generator.uniform(-0.2, 0.2, 3)
+    image = (image - image.mean()) * contrast + image.mean() + generator.uniform(-25, 25)
     image = image * gains.astype(np.float32)
     image += generator.normal(0, generator.uniform(0, 12), image.shape).astype(np.float32)
     return (np.clip(image, 0, 255) - MEAN).transpose(2, 0, 1)
@@ -158,25 +159,14 @@ def folded(module):
 
 def scaled(arrays, crops):
     """The same network with the mean activation of each ReLU at ACTIVATION: name -> float16 array."""
-    from fmi_mx import vgg19
-
-    relus = [name for name, (kind, _, _) in layer_table(WIDTH).items() if kind == "relu"]
-    net = vgg19("avg", WIDTH).get_internals()
-    codes = mx.sym.Group([net[f"{name}_output"] for name in relus])
-    weights = {name: mx.nd.array(array) for name, array in arrays.items()}
-    means = [code.asnumpy().mean() for code in codes.bind(mx.cpu(), {**weights, "data": mx.nd.array(crops)}).forward()]
-    before, result = 1.0, {}
-    for relu, mean in zip(relus, means):
-        name, factor = relu.replace("relu", "conv"), ACTIVATION / mean
-        result[f"{name}_weight"] = (arrays[f"{name}_weight"] * factor / before).astype(np.float16)
-        result[f"{name}_bias"] = (arrays[f"{name}_bias"] * factor).astype(np.float16)
-        before = factor
-    return result
+    means = mean_activations(arrays, [mx.nd.array(crops)])
+    factors = {relu: np.full(len(mean), ACTIVATION / mean.mean()) for relu, mean in means.items()}
+    return {name: array.astype(np.float16) for name, array in rescaled(arrays, factors).items()}
 
 
 def main():
     parser = argparse.ArgumentParser(description="Trains the small network.")
-    parser.add_argument("--steps", type=int, default=5500)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--to", type=Path, default=Path(__file__).with_name("small.params"))

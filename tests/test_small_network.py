@@ -18,7 +18,7 @@ from fmi_mx.weights import array_digest, read_weights
 
 SMALL = ROOT / "model" / "small.params"
 FILTERS = {"relu3_2": "0-6", "relu4_2": "0-6", "relu5_2": "0-5"}  # twenty
-IMAGES = ("astronaut", "coffee")
+IMAGES = ("astronaut", "ihc")
 
 
 def test_the_file_is_small_and_is_what_its_provenance_says():
@@ -59,7 +59,7 @@ def inversions(weights, tmp_path):
     """(layer, filter) -> the two pictures of IMAGES."""
     found = {}
     for layer, filters in FILTERS.items():
-        small = {"long_edge": 96, "stop.passes": 40, "images": list(IMAGES), "layers": [layer], "filters": filters}
+        small = {"long_edge": 96, "start": 0.1, "stop.passes": 50, "images": list(IMAGES), "layers": [layer], "filters": filters}
         experiment = load_experiment(ROOT / "experiments" / "fig3.yaml", preset="demo", **small)
         materials = gather(experiment, weights, tmp_path, "cpu")
         for cell in cells(experiment):
@@ -90,5 +90,5 @@ def test_the_inversions_of_a_filter_are_of_one_texture(tmp_path):
     }
     np.savez(tmp_path / "random.npz", **random)
     by_chance = recognised(inversions(tmp_path / "random.npz", tmp_path))
-    assert trained >= 8, f"{trained} of 20 filters are recognised"
+    assert trained >= 14, f"{trained} of 20 filters are recognised"
     assert by_chance <= trained / 2, f"{by_chance} of 20 with random weights, {trained} with the trained ones"
