@@ -18,7 +18,7 @@ from fmi_mx.weights import array_digest, read_weights
 
 SMALL = ROOT / "model" / "small.params"
 FILTERS = {"relu3_2": "0-6", "relu4_2": "0-6", "relu5_2": "0-5"}  # twenty
-IMAGES = ("astronaut", "ihc")
+IMAGES = ["astronaut", "ihc"]
 
 
 def test_the_file_is_small_and_is_what_its_provenance_says():
@@ -59,7 +59,7 @@ def inversions(weights, tmp_path):
     """(layer, filter) -> the two pictures of IMAGES."""
     found = {}
     for layer, filters in FILTERS.items():
-        small = {"long_edge": 96, "start": 0.1, "stop.passes": 50, "images": list(IMAGES), "layers": [layer], "filters": filters}
+        small = {"long_edge": 96, "start": 0.1, "stop.passes": 50, "images": IMAGES, "layers": [layer], "filters": filters}
         experiment = load_experiment(ROOT / "experiments" / "fig3.yaml", preset="demo", **small)
         materials = gather(experiment, weights, tmp_path, "cpu")
         for cell in cells(experiment):
