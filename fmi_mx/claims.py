@@ -27,6 +27,7 @@ def assess(settings, out, weights, images, device, stream):
     anything is computed for whatever is wrong with the input.
     """
     pictures = claims_runs.compute(settings, out, weights, images, device, _generator(settings, "random weights"), stream)
+    print("measuring the pictures", file=stream, flush=True)
     noise = _white_noise(pictures.trained, _generator(settings, "white noise"))
     bootstrap = Bootstrap(settings.resamples, settings.confidence, _generator(settings, "bootstrap"))
     shuffles = _generator(settings, "shuffles")

@@ -84,7 +84,9 @@ def _components(axis, report):
 
 def _points(axis, estimates, weights, marker="o", label=None):
     """Means joined by a line, with their intervals."""
-    axis.plot([one["value"] for one in estimates], marker=marker, color=COLOURS[weights], label=label or weights)
+    means = [one["value"] for one in estimates]
+    line = "-" if marker == "o" else ":"
+    axis.plot(means, linestyle=line, marker=marker, color=COLOURS[weights], label=label or weights)
     _bars(axis, range(len(estimates)), estimates, COLOURS[weights], "none")
 
 

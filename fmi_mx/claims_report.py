@@ -81,11 +81,11 @@ def _verdict(row):
 def _levels(report):
     """A table of claim 2's two measures, layer by layer."""
     layers = report["settings"]["layers"]
-    contents = list(report["settings"]["images"])
-    found = [f"| mean | {' | '.join(layers)} | white noise | content images |", "|---" * (len(layers) + 3) + "|"]
+    contents = ", ".join(next(iter(report["levels"].values()))["content images"])
+    found = [f"| mean | {' | '.join(layers)} | white noise | {contents} |", "|---" * (len(layers) + 3) + "|"]
     for measure, level in report["levels"].items():
         own = ", ".join(f"{value:.3g}" for value in level["content images"].values())
         for weights in ("trained", "random weights"):
             of_layers = " | ".join(map(_interval, level[weights]))
             found.append(f"| {measure}, {weights} | {of_layers} | {_interval(level['white noise'])} | {own} |")
-    return found if contents else []
+    return found

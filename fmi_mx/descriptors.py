@@ -88,13 +88,13 @@ def _by_layer(values, width):
     return dict(zip(DESCRIBED, np.split(values, ends[:-1])))
 
 
-def amplitudes(channel):
+def amplitudes(channel, margin=MARGIN):
     """Amplitudes of the responses of complex log-Gabor filters, scale by scale and orientation by orientation: float64
-    (H, W) -> (4 * 6, H, W)."""
+    (H, W) -> (4 * 6, H, W). margin: pixels mirrored at the edges; with 0 the channel goes on at its opposite edge."""
     height, width = channel.shape
-    framed = np.pad(channel - channel.mean(), MARGIN, mode="symmetric")
+    framed = np.pad(channel - channel.mean(), margin, mode="symmetric")
     spectrum = np.fft.fft2(framed)
-    inner = slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width)
+    inner = slice(margin, margin + height), slice(margin, margin + width)
     return np.array([np.abs(np.fft.ifft2(spectrum * window))[inner] for window in _filters(*framed.shape)])
 
 

@@ -28,10 +28,10 @@ def intricacy(picture, surrogates, generator):
 
 
 def structure(channel):
-    """What the amplitudes of a channel's 24 responses (``descriptors.amplitudes``) have in common: float64 (H, W) ->
-    (24 * 23 / 2 + 24,), their correlations over positions, and the standard deviation of each over its mean. ``FLOOR`` is
+    """What the amplitudes of a periodic channel's 24 responses (``descriptors.amplitudes``) have in common: float64 (H, W)
+    -> (24 * 23 / 2 + 24,), their correlations over positions, and the standard deviation of each over its mean. ``FLOOR`` is
     added to every divisor."""
-    flat = amplitudes(channel).reshape(RESPONSES, -1)
+    flat = amplitudes(channel, margin=0).reshape(RESPONSES, -1)
     floor = FLOOR * flat.mean() + np.finfo(np.float64).tiny
     mean, deviation = flat.mean(axis=1), flat.std(axis=1)
     scaled = (flat - mean[:, None]) / (deviation + floor)[:, None]
