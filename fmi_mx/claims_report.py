@@ -4,7 +4,7 @@ from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
-from .verdicts import HOLDS
+from .verdicts import FAILS, HOLDS, OPEN
 
 # The paper's abstract, for claims 1 to 3; its Sec. 3, in our words, for claim 4.
 CLAIMS = {
@@ -32,7 +32,7 @@ def lines(report):
     """The report, as ``assess`` returns it, as a list of lines: a row a line, claim by claim."""
     found = []
     for number, sentence in CLAIMS.items():
-        found += ["", f"{number}. {sentence}"]
+        found += ["", f"{number}. {sentence} {_tally(report, number)}"]
         for row in report["rows"]:
             if row["claim"] == number:
                 found.append(f"   {row['where']}: {row['measure']} {_measured(row)}; {_controls(row)}; {_verdict(row)}")
@@ -52,12 +52,20 @@ def markdown(report):
     ]
     if report["width"] != 1:
         found += ["**The network is a small one and not the paper's VGG-19.**", ""]
-    found += ["| claim | where | measure | measured | controls | verdict |", "|---|---|---|---|---|---|"]
+    found += [f"{number}. {sentence} {_tally(report, number)}" for number, sentence in CLAIMS.items()]
+    found += ["", "| claim | where | measure | measured | controls | verdict |", "|---|---|---|---|---|---|"]
     for row in report["rows"]:
         cells = [CLAIMS[row["claim"]], row["where"], row["measure"], _measured(row), _controls(row), _verdict(row)]
         found.append(f"| {' | '.join(cells)} |")
     found += ["", *_levels(report)]
     return "\n".join(found) + "\n"
+
+
+def _tally(report, number):
+    """How many of a claim's rows have which verdict."""
+    verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
+    counts = [f"{verdict} {verdicts.count(verdict)}" for verdict in (HOLDS, OPEN, FAILS) if verdict in verdicts]
+    return f"Of {len(verdicts)} rows: {', '.join(counts)}."
 
 
 def _measured(row):
