@@ -12,13 +12,15 @@ from fmi_mx.claim_style import crops_of, crops_row, distances, moved, moved_row,
 from fmi_mx.claim_textures import dependence_rows, hits, nearest, points_of, retrieval_row, shuffled_shares
 from fmi_mx.claims_settings import load_settings
 from fmi_mx.cli import main
+from fmi_mx.colourfulness import colourfulness
 from fmi_mx.descriptors import positions
 from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
+from fmi_mx.images import MEAN, PACKAGED, decode, preprocess, preprocess_style, read_image
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.random_weights import he_normal
-from fmi_mx.statistics import Bootstrap, Estimate
+from fmi_mx.statistics import Bootstrap, Estimate, variance_components
 from fmi_mx.verdicts import judged
-from fmi_mx.weights import load_weights
+from fmi_mx.weights import load_weights, read_weights, weights_digest
 
 CLAIMS = ROOT / "experiments" / "claims.yaml"
 SMALL = ROOT / "model" / "small.params"
@@ -280,10 +282,47 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert page.count("\n| ") == 2 + 19 + 4 and "not the paper's VGG-19" in page
     assert (out / "claims.png").stat().st_size > 20_000
     assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 6
+    check_whence(report, out / "claims")
     before = (out / "claims.json").read_bytes()
     assert main(command(tmp_path)) == 0
     assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 6
     assert (out / "claims.json").read_bytes() == before
+
+
+def check_whence(report, runs):
+    """That the report's numbers are those of the pictures that they are said to be of."""
+    layer, digests = "relu3_2", {}
+    for name, label in (("trained", "trained"), ("random", "random weights")):
+        pictures = [[[decode(runs / f"{name}.seed{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.png") for seed in (0, 1)]
+                     for image in ("astronaut", "coffee")] for l in (0, 1, 2)]  # fmt: skip
+        flat = [picture for of_filter in pictures for of_image in of_filter for picture in of_image]
+        assert report["levels"]["colourfulness"][label][1]["value"] == pytest.approx(np.mean([*map(colourfulness, flat)]))
+        points = points_of(pictures)
+        assert report["components"][label][layer] == pytest.approx(variance_components(points))
+        share = hits(nearest(points)).mean()
+        row = report["rows"][1]
+        assert (row["measured"]["value"] if name == "trained" else row["controls"][label]) == pytest.approx(share)
+        record = json.loads((runs / f"{name}.seed1" / "cells" / f"coffee.{layer}.f001.json").read_text())
+        digests[name] = record["specification"]["weights_sha256"]
+    assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
+    assert digests["trained"] == weights_digest(read_weights(SMALL))
+    check_way(report, runs)
+
+
+def check_way(report, runs):
+    """That the way of a PMCI output is from its content to its style, by the network's energies."""
+
+    def vector(pixels):
+        return energy_vectors([pixels], load_weights(SMALL), ["relu2_1"], "avg")[0]["relu2_1"]
+
+    content = preprocess(read_image(PACKAGED / "coffee.png"), 48, "authors")
+    own, other = (
+        vector(preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors"))
+        for name in ("rocket.jpg", "ihc.png")
+    )
+    output = decode(runs / "pmci" / "cells" / "coffee.rocket.pmci.png").astype(np.float32) - MEAN
+    expected = moved(vector(output.transpose(2, 0, 1)[None]), vector(content), [own, other])
+    np.testing.assert_allclose(report["pmci"]["relu2_1"]["coffee.rocket.pmci"], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("override, message", [
