@@ -276,6 +276,11 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert {row["verdict"] for row in report["rows"]} <= {"holds", "does not hold", "undecided"}
     assert report["width"] == 1 / 8 and report["settings"]["filters"] == [0, 1, 2]
     assert all(np.isfinite(list(row["measured"].values())).all() for row in report["rows"])
+    for number in (1, 2, 3, 4):
+        verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
+        tally = next(line for line in printed.out.splitlines() if line.startswith(f"{number}. "))
+        counts = sorted(f"{verdict} {verdicts.count(verdict)}" for verdict in set(verdicts))
+        assert sorted(tally.split(" rows: ")[1].rstrip(".").split(", ")) == counts
     assert "Every filter extracts a specific texture." in printed.out
     assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
     page = (out / "claims.md").read_text()
@@ -310,19 +315,23 @@ def check_whence(report, runs):
 
 
 def check_way(report, runs):
-    """That the way of a PMCI output is from its content to its style, by the network's energies."""
-
-    def vector(pixels):
-        return energy_vectors([pixels], load_weights(SMALL), ["relu2_1"], "avg")[0]["relu2_1"]
-
-    content = preprocess(read_image(PACKAGED / "coffee.png"), 48, "authors")
-    own, other = (
-        vector(preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors"))
-        for name in ("rocket.jpg", "ihc.png")
-    )
-    output = decode(runs / "pmci" / "cells" / "coffee.rocket.pmci.png").astype(np.float32) - MEAN
-    expected = moved(vector(output.transpose(2, 0, 1)[None]), vector(content), [own, other])
-    np.testing.assert_allclose(report["pmci"]["relu2_1"]["coffee.rocket.pmci"], expected, rtol=1e-4)
+    """That the way of a PMCI output is from its content to its style, by the network's energies, and which is nearest."""
+    layers, right = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], []
+    for image in ("astronaut", "coffee"):
+        content = preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors")
+        shown = [preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors")
+                 for name in ("ihc.png", "rocket.jpg")]  # fmt: skip
+        for own, style in enumerate(("ihc", "rocket")):
+            output = decode(runs / "pmci" / "cells" / f"{image}.{style}.pmci.png").astype(np.float32) - MEAN
+            pixels = [output.transpose(2, 0, 1)[None], content, shown[own], shown[1 - own]]
+            vectors = energy_vectors(pixels, load_weights(SMALL), layers, "avg")
+            for layer in layers:
+                expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
+                np.testing.assert_allclose(report["pmci"][layer][f"{image}.{style}.pmci"], expected, rtol=1e-4, atol=1e-5)
+            far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in layers) for one in vectors[2:]]
+            right.append(far[0] < far[1])
+    row = next(row for row in report["rows"] if row["where"] == "PMCI")
+    assert row["measured"]["value"] == np.mean(right)
 
 
 @pytest.mark.parametrize("override, message", [

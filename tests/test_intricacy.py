@@ -24,6 +24,12 @@ def smooth_noise(seed):
     return grey(128 + 40 * smooth / smooth.std())
 
 
+def cut_noise(seed):
+    """A part of a larger smooth noise, whose opposite edges do not meet."""
+    smooth = gaussian_filter(np.random.default_rng(seed).normal(size=(192, 256)), 4)[: SIZE[0], : SIZE[1]]
+    return grey(128 + 40 * smooth / smooth.std())
+
+
 def circles(seed):
     """Closed shapes of many sizes."""
     picture, generator = np.full((*SIZE, 3), 200, np.uint8), np.random.default_rng(seed)
@@ -44,8 +50,8 @@ def found(picture, seed=0):
 @pytest.mark.parametrize("picture", [
     white_noise(0), white_noise(1), grey(128 + 30 * np.random.default_rng(2).normal(size=SIZE)), smooth_noise(3),
     grey(128 + 60 * np.sin(2 * np.pi * X / 8)), grey(128 + 60 * np.sin(2 * np.pi * (X / 8 + Y / 16))),
-    grey(128 + 60 * np.sin(2 * np.pi * Y / 16)), np.full((*SIZE, 3), 90, np.uint8),
-], ids=["white", "white again", "normal", "smooth", "wave", "slanted wave", "long wave", "flat"])  # fmt: skip
+    grey(128 + 60 * np.sin(2 * np.pi * Y / 16)), np.full((*SIZE, 3), 90, np.uint8), cut_noise(4), cut_noise(5),
+], ids=["white", "white 2", "normal", "smooth", "wave", "slanted wave", "long wave", "flat", "cut", "cut 2"])  # fmt: skip
 def test_noise_and_waves_have_none(picture):
     assert abs(found(picture)) < 0.025
 
