@@ -7,12 +7,13 @@ import numpy as np
 from . import claims_figure, claims_report, claims_runs, store
 from .cell import image_name
 from .claim_layers import levels, trend_rows
-from .claim_style import crops_row, moved, moved_row, own_style_row
+from .claim_style import crops_row
 from .claim_textures import dependence_rows, points_of, retrieval_row
+from .claim_transfers import transfer_rows
 from .colourfulness import colourfulness
 from .descriptors import describe
-from .energy_vectors import energy_vectors, gram_matrices, total_variation
-from .images import MEAN, postprocess
+from .energy_vectors import energy_vectors, gram_matrices
+from .images import postprocess
 from .intricacy import intricacy
 from .materials import network_images
 from .statistics import Bootstrap, variance_components
@@ -34,7 +35,7 @@ def assess(settings, out, weights, images, device, stream):
     textures, components = _textures(settings, pictures, noise, bootstrap, shuffles)
     trends, found = _layers(settings, pictures, noise, bootstrap)
     style = _crops(settings, pictures, bootstrap, shuffles)
-    transferred, ways = _transfers(settings, pictures, bootstrap, shuffles)
+    transferred, ways = transfer_rows(settings, pictures, bootstrap, shuffles)
     rows = sorted([*textures, *trends, style, *transferred], key=lambda row: row.claim)
     report = {
         "settings": claims_report.plain(settings),
@@ -119,47 +120,3 @@ def _crops(settings, pictures, bootstrap, generator):
     }
     images = len(settings.images) + len(settings.styles)
     return crops_row(descriptors, images, settings, bootstrap, generator)
-
-
-def _transfers(settings, pictures, bootstrap, generator):
-    """Claim 3: the rows of PMCI's outputs; and the share of the way that each has gone to its style and, a mean, to the
-    others, layer -> cell -> the two."""
-    seen = settings.style_layers
-    unseen = [one for one in settings.layers if one not in (*seen, pictures.transfer.content_layer)]
-    cells = list(pictures.outputs)
-    vectors = [_vectors(pictures, cell, [*seen, *unseen]) for cell in cells]
-    contents = {cell.image: content for cell, (_, content, _) in zip(cells, vectors)}
-    rows, ways = [], {}
-    for layer in (*seen, *unseen):
-        way = []
-        for cell, (output, _, _) in zip(cells, vectors):
-            styles = {other.style: one[2][layer] for other, one in zip(cells, vectors) if other.image == cell.image}
-            gone = dict(zip(styles, moved(output[layer], contents[cell.image][layer], list(styles.values()))))
-            way.append([gone.pop(cell.style), np.mean(list(gone.values()))])
-        rows.append(moved_row(layer, layer in seen, np.array(way), settings, bootstrap))
-        ways[layer] = {cell.name: [float(one) for one in gone] for cell, gone in zip(cells, way)}
-    return [
-        *rows,
-        own_style_row(_nearest_styles(settings, cells, vectors), len(settings.styles), settings, bootstrap, generator),
-    ], ways
-
-
-def _vectors(pictures, cell, layers):
-    """Energy vectors, layer -> (C,), of a PMCI cell's output, its content and its style."""
-    output = (pictures.outputs[cell] - MEAN).transpose(2, 0, 1)[None]
-    shown = network_images(pictures.transfer, cell, pictures.materials.sources)
-    return energy_vectors([output, *shown], pictures.materials.weights, layers, pictures.transfer.pool)
-
-
-def _nearest_styles(settings, cells, vectors):
-    """Which style each output is nearest to, by the mean total variation over the style layers: int (images, styles)."""
-    found = np.zeros((len(settings.images), len(settings.styles)), int)
-    for cell, (output, _, _) in zip(cells, vectors):
-        far = {
-            other.style: np.mean([total_variation(output[layer], style[layer]) for layer in settings.style_layers])
-            for other, (_, _, style) in zip(cells, vectors)
-            if other.image == cell.image
-        }
-        nearest = min(far, key=far.get)
-        found[settings.images.index(cell.image), settings.styles.index(cell.style)] = settings.styles.index(nearest)
-    return found
