@@ -31,12 +31,13 @@ RUN_fig5      := fig5
 SETTINGS_fig3 := images=golden_gate target=authors
 SETTINGS_fig4 := images=golden_gate draws=12
 
-.PHONY: help setup model images panels $(FIGURES) figures demo compare $(COMPARISONS) settings test lint bench doctor clean
+.PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings test lint bench doctor clean
 
 help:
 	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: nothing to download, done in a minute"
 	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
 	@echo "make figures   all five figures"
+	@echo "make claims    the paper's claims, tested with intervals and controls: writes claims.md, claims.json and claims.png"
 	@echo "make compare   our Figs. 3, 4 and 5 beside the authors' panels; make compare-fig3 (fig4, fig5) one of them"
 	@echo "make settings  which settings made the authors' panel of Fig. 3"
 	@echo "make test      install and test; make lint checks the style"
@@ -69,6 +70,9 @@ demo: setup
 		$(FMI) run experiments/$$figure.yaml --set preset=demo --out "$(OUT)/demo/$$figure" \
 			--weights model/small.params --images "$(IMAGES)" --device "$(DEVICE)" $(foreach s,$(SET),--set "$(s)") || exit; \
 	done
+
+claims: model images
+	$(FMI) claims experiments/claims.yaml --out "$(OUT)" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
 
 panels: setup
 	@test "$(PANELS)" != experiments/panels || $(FMI) panels fetch

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from .errors import InputError
-from .overlay import YAML_ERRORS
+from .overlay import EXPERIMENTS, YAML_ERRORS
 
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 
@@ -42,20 +42,20 @@ def _parser():
     command = commands.add_parser("run", help="compute the cells of an experiment and draw its figure")
     command.add_argument("experiment", metavar="EXPERIMENT.yaml")
     command.add_argument("--out", metavar="DIR", help="run folder (default: figures/NAME)")
-    command.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="overrides",
-        help="replace a value of the file; dotted keys, values in YAML",
-    )
+    _add_overrides(command)
     _add_materials(command)
     command.set_defaults(command=_run)
 
     command = commands.add_parser("plot", help="draw the figure again from the stored cells")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(command=_plot)
+
+    command = commands.add_parser("claims", help="test the paper's claims, with intervals and controls")
+    command.add_argument("claims", metavar="CLAIMS.yaml", nargs="?", default=str(EXPERIMENTS / "claims.yaml"))
+    command.add_argument("--out", metavar="DIR", default="figures", help="writes claims.md, .json, .png and claims/ there")
+    _add_overrides(command)
+    _add_materials(command)
+    command.set_defaults(command=_claims)
 
     command = commands.add_parser("compare", help="a run's cells against the authors' panel of the same figure")
     command.add_argument("folders", metavar="DIR", nargs="+", help="of a run; several are compared with each other too")
@@ -113,6 +113,17 @@ def _parser():
 
 def _default_weights():
     return os.environ.get("FMI_WEIGHTS") or str(ROOT / "model" / "vgg19.params")
+
+
+def _add_overrides(command):
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="replace a value of the file; dotted keys, values in YAML",
+    )
 
 
 def _add_weights(command):
@@ -181,6 +192,18 @@ def _plot(options):
     from . import figures
 
     print(figures.draw(options.folder))
+
+
+def _claims(options):
+    from .claims import assess
+    from .claims_report import lines
+    from .claims_settings import load_settings
+
+    settings = load_settings(options.claims, _overrides(options.overrides))
+    report = assess(settings, options.out, options.weights, options.images, options.device, sys.stderr)
+    print("\n".join(lines(report)))
+    for suffix in ("md", "json", "png"):
+        print(Path(options.out) / f"claims.{suffix}")
 
 
 def _compare(options):

@@ -33,11 +33,11 @@ def describe(picture):
     mean, deviation = flat.mean(axis=0), flat.std(axis=0)
     scaled = (flat - mean) / (deviation + 1)  # 1 is about the least difference of colour that is seen
     correlations = (scaled.T @ scaled / len(scaled))[np.triu_indices(3, 1)]
-    amplitudes = _amplitudes(pixels[..., 0])
-    energy = amplitudes.mean(axis=(1, 2))
+    responses = amplitudes(pixels[..., 0])
+    energy = responses.mean(axis=(1, 2))
     return {
         "colour": np.concatenate([mean, np.log(deviation + 1), correlations]),
-        "texture": np.concatenate([np.log(energy + FAINT), amplitudes.std(axis=(1, 2)) / (energy + FAINT)]),
+        "texture": np.concatenate([np.log(energy + FAINT), responses.std(axis=(1, 2)) / (energy + FAINT)]),
     }
 
 
@@ -88,13 +88,13 @@ def _by_layer(values, width):
     return dict(zip(DESCRIBED, np.split(values, ends[:-1])))
 
 
-def _amplitudes(channel):
+def amplitudes(channel, margin=MARGIN):
     """Amplitudes of the responses of complex log-Gabor filters, scale by scale and orientation by orientation: float64
-    (H, W) -> (4 * 6, H, W)."""
+    (H, W) -> (4 * 6, H, W). margin: pixels mirrored at the edges; with 0 the channel goes on at its opposite edge."""
     height, width = channel.shape
-    framed = np.pad(channel - channel.mean(), MARGIN, mode="symmetric")
+    framed = np.pad(channel - channel.mean(), margin, mode="symmetric")
     spectrum = np.fft.fft2(framed)
-    inner = slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width)
+    inner = slice(margin, margin + height), slice(margin, margin + width)
     return np.array([np.abs(np.fft.ifft2(spectrum * window))[inner] for window in _filters(*framed.shape)])
 
 

@@ -1,12 +1,11 @@
 """A figure's YAML file -> an Experiment. Everything that a file can get wrong is refused here, by name."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-from . import codes, images, losses, vgg19
+from . import codes, entries, images, losses, vgg19
 from .cell import cells, image_name
 from .errors import InputError
 from .lbfgs import LBFGS
@@ -108,8 +107,8 @@ def _check_together(experiment):
     for layer in {layer for cell in cells(experiment) for layer in cell.layers}:
         vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
     check_filters(experiment)
-    for key, entries in (("images", experiment.images), ("styles", experiment.styles or ())):
-        names = [image_name(image) for image in entries]
+    for key, given in (("images", experiment.images), ("styles", experiment.styles or ())):
+        names = [image_name(image) for image in given]
         if len(set(names)) < len(names):
             raise InputError(f"{key}: two of them have one name ({', '.join(names)}); names of files must differ")
     if experiment.credits is not None and len(experiment.credits) != len(experiment.images):
@@ -121,38 +120,10 @@ def _check_together(experiment):
 # Readers of what only experiments have.
 
 
-def _image(value):
-    if not isinstance(value, str) or not 0 < len(image_name(value)) <= 100:
-        raise InputError(f"must be the name or path of an image, named in at most 100 letters, is {shown(value)}")
-    return [value]
-
-
-def _layer(value):
-    if not isinstance(value, str):
-        raise InputError(f"must be the name of a layer such as relu4_2, is {shown(value)}")
-    vgg19.check_layer(value)
-    return value
-
-
-def _filters(value):
-    """A filter's number, or a range ``first-last`` with both ends."""
-    ends = re.fullmatch(r"(\d{1,3})-(\d{1,3})", value) if isinstance(value, str) else None
-    if ends and int(ends[1]) <= int(ends[2]) < 512:
-        return list(range(int(ends[1]), int(ends[2]) + 1))
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return [value]
-    raise InputError(f"must be numbers from 0 or ranges such as 0-15 within 0 to 511, has {shown(value)}")
-
-
 def _credits(value):
     if not isinstance(value, list):
         raise InputError(f"must be a list of text, is {shown(value)}")
     return tuple(text(entry) for entry in value)
-
-
-def _one(read):
-    """A reader of one value as one of a list's entries."""
-    return lambda value: [read(value)]
 
 
 def _box(value):
@@ -169,7 +140,7 @@ def _box(value):
 
 def _probes(value):
     """Numbers of steps, which may be none."""
-    return list_of(_one(whole(0, 10**6)))(value) if value != [] else ()
+    return list_of(entries.one(whole(0, 10**6)))(value) if value != [] else ()
 
 
 _OPTIMISERS = {
@@ -222,12 +193,12 @@ def _stop(value):
     return Stop(**read_keys({"every": 1, **mapping(value)}, schema))  # a file without it means the authors' rule
 
 
-_LAYERS = {"layers": list_of(_one(_layer))}
-_STYLE = {"styles": list_of(_image), "style_size": choice(*images.STYLE_SIZES)}
+_LAYERS = {"layers": list_of(entries.one(entries.layer))}
+_STYLE = {"styles": list_of(entries.image), "style_size": choice(*images.STYLE_SIZES)}
 _EVERY = {
     "figure": name,
     "method": text,
-    "images": list_of(_image),
+    "images": list_of(entries.image),
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "pixels": choice(*images.PIXELS),
 }
@@ -243,20 +214,20 @@ _DESCENT = {
 }
 # The keys of each method, each with its reader.
 _SCHEMAS = {
-    "fmi": {**_DESCENT, **_LAYERS, "filters": list_of(_filters), "target": choice("paper", "authors")},
+    "fmi": {**_DESCENT, **_LAYERS, "filters": list_of(entries.filters), "target": choice("paper", "authors")},
     "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1, 1000), "draw": choice(*codes.DRAWS)},
     "inversion": {**_DESCENT, **_LAYERS},
     "purposeful": {**_DESCENT, **_LAYERS, **_STYLE},
     "transfer": {
         **_DESCENT,
         **_STYLE,
-        "losses": list_of(_one(choice("gatys", "pmci"))),
-        "content_layer": _layer,
-        "style_layers": list_of(_one(_layer)),
+        "losses": list_of(entries.one(choice("gatys", "pmci"))),
+        "content_layer": entries.layer,
+        "style_layers": list_of(entries.one(entries.layer)),
         "alpha": number(0),
         "beta": number(0),
         "normalise": choice(*losses.NORMALISATIONS),
     },
-    "maps": {**_EVERY, **_POOL, **_LAYERS, "filters": list_of(_filters), "isolated": whole(0)},
+    "maps": {**_EVERY, **_POOL, **_LAYERS, "filters": list_of(entries.filters), "isolated": whole(0)},
     "images": {**_EVERY, "credits": _credits},
 }

@@ -29,7 +29,9 @@ class Pair(NamedTuple):
 class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, Algorithms 7.4 and 3.1) for images, within a box.
 
-    history: pairs kept. first_step: of the first step, grey levels (root mean square). stretch: length that the line search
+    history: pairs kept. first_step: of the first step, grey levels (root mean square);
+    it goes along the signs of the gradient, as the authors' clipped steps do, for along the gradient itself relu5_2 ended on
+    plateaus. stretch: length that the line search
     tries first, as a multiple of the quasi-Newton step; these losses fall faster than their curvature says. box: (low, high)
     of pixel values with the mean added, 0..255 for what a PNG can show, or None. probes: after which steps a pass is spent
     on the curvature along a random image of standard deviation ``probe`` grey levels; from then on the first guess of the
@@ -90,6 +92,7 @@ class LBFGS:
         """Minus the inverse Hessian, as pairs and spectrum know it, times the gradient of the free pixels."""
         q = (gradient * free if free is not None else gradient).reshape(-1)
         if not pairs:
+            q = mx.nd.sign(q)
             scale = -self.first_step * q.size**0.5 / mx.nd.norm(q)
             return mx.nd.broadcast_mul(q, scale).reshape(gradient.shape)
         shares = []

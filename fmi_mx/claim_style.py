@@ -1,0 +1,95 @@
+"""Claim 3: the energy of feature maps represents style."""
+
+import numpy as np
+
+from .descriptors import positions
+from .energy_vectors import total_variation
+from .statistics import permutation_p
+from .verdicts import judged
+
+
+def crops_of(pixels, grid):
+    """An image cut into grid x grid crops that do not overlap, row by row; pixels left over at the right and below are left
+    out. pixels: (1, 3, H, W). Returns a list."""
+    height, width = (length // grid for length in pixels.shape[2:])
+    corners = [(row * height, column * width) for row in range(grid) for column in range(grid)]
+    return [pixels[:, :, top : top + height, left : left + width] for top, left in corners]
+
+
+def distances(descriptors):
+    """Distances of descriptors, dicts part -> numbers, each part's numbers standardised over all and each part of the same
+    weight (``descriptors.positions``). Part by part, as Gram matrices are large. Returns float64 (n, n)."""
+    squares = np.zeros((len(descriptors), len(descriptors)))
+    for part in descriptors[0]:
+        points = positions(descriptors, (part,))
+        norms = (points**2).sum(axis=1)
+        squares += norms[:, None] + norms - 2 * points @ points.T
+    return np.sqrt(np.maximum(squares, 0))
+
+
+def nearest_other(found):
+    """The index of what is nearest to each but itself. found: ``distances``, (n, n). Returns int (n,)."""
+    return np.where(np.eye(len(found), dtype=bool), np.inf, found).argmin(axis=1)
+
+
+def crops_row(descriptors, images, settings, bootstrap, generator):
+    """The share of crops whose nearest crop, of all others, is of the same image, by their energies.
+
+    descriptors: label -> a list of dicts, one a crop, image by image: ``energies``, ``random weights`` (energies through
+    them), ``Gram matrices`` and ``colour``. images: how many there are. Images are resampled, and crops within them.
+    """
+    label = np.repeat(np.arange(images), len(descriptors["energies"]) // images)
+    near = {name: nearest_other(distances(one)) for name, one in descriptors.items()}
+    right = {name: (label[index] == label).reshape(images, -1).astype(float) for name, index in near.items()}
+    chance = (len(label) // images - 1) / (len(label) - 1)
+    pairs = np.stack([right["energies"], right["random weights"]], axis=2)
+    margins = {
+        "chance": bootstrap.nested(lambda ours: ours.mean() - chance, right["energies"]),
+        "random weights": bootstrap.nested(lambda both: (both[..., 0] - both[..., 1]).mean(), pairs),
+    }
+    controls = {"chance": chance, "random weights": float(right["random weights"].mean())}
+    beside = {name: float(right[name].mean()) for name in ("Gram matrices", "colour")}
+    labels = [generator.permutation(label) for _ in range(settings.resamples)]
+    p = permutation_p(right["energies"].mean(), [(one[near["energies"]] == one).mean() for one in labels])
+    measured = bootstrap.nested(np.mean, right["energies"])
+    measure = "share of crops whose nearest is of the same image"
+    return judged(3, "crops", measured=measured, measure=measure, controls=controls, margins=margins, beside=beside,
+                  confidence=settings.confidence, p=p)  # fmt: skip
+
+
+def moved(output, content, styles):
+    """How far an output has gone from its content towards each style: 1 where its energies are the style's, 0 where they are
+    as far from them as the content's. output, content: energy vectors (C,). styles: list of them. Returns
+    float64 (styles,)."""
+    return np.array([1 - total_variation(output, style) / total_variation(content, style) for style in styles])
+
+
+def moved_row(layer, seen, way, settings, bootstrap):
+    """The share of the way to its style's energies that a PMCI output has gone at a layer.
+
+    seen: whether PMCI's loss has the layer's energies. way: float64 (cells, 2), to its own style and to the others, a mean.
+    Cells are resampled.
+    """
+    margins = {
+        "no move": bootstrap.estimate(lambda both: both[:, 0].mean(), way),
+        "the other styles": bootstrap.estimate(lambda both: (both[:, 0] - both[:, 1]).mean(), way),
+    }
+    controls = {"no move": 0.0, "the other styles": float(way[:, 1].mean())}
+    where = f"PMCI, {layer}" + ("" if seen else " (not in its loss)")
+    return judged(
+        3, where, "share of the way to the style's energies", margins["no move"], controls, margins, settings.confidence
+    )
+
+
+def own_style_row(found, styles, settings, bootstrap, generator):
+    """The share of PMCI's outputs whose nearest style by energies is their own. found: int (images, styles), which style is
+    nearest. Cells are resampled."""
+    own = np.broadcast_to(np.arange(styles), found.shape)
+    right = (found == own).ravel().astype(float)
+    chance = 1 / styles
+    margins = {"chance": bootstrap.estimate(lambda ours: ours.mean() - chance, right)}
+    shares = [(found == generator.permuted(own, axis=1)).mean() for _ in range(settings.resamples)]
+    p = permutation_p(right.mean(), shares)
+    measured = bootstrap.estimate(np.mean, right)
+    measure = "share of outputs whose nearest style is their own"
+    return judged(3, "PMCI", measure, measured, {"chance": chance}, margins, settings.confidence, p=p)

@@ -1,0 +1,101 @@
+"""Claims 1 and 4: each filter's inversions are alike and unlike other filters', whatever the image."""
+
+import numpy as np
+
+from .descriptors import describe, positions
+from .statistics import permutation_p, variance_components
+from .verdicts import judged
+
+
+def points_of(pictures):
+    """Pictures, a list of uint8 (H, W, 3) for each image and seed of each filter, [filter][image][seed], as points of the
+    descriptor without a network: float64 (filters, images, seeds, F)."""
+    flat = [describe(picture) for of_filter in pictures for of_image in of_filter for picture in of_image]
+    points = positions(flat, ("colour", "texture"))
+    return points.reshape(len(pictures), len(pictures[0]), len(pictures[0][0]), -1)
+
+
+def nearest(points):
+    """For each picture the one that is nearest to it among all filters' of another image and another seed.
+
+    points: float64 (filters, images, seeds, F). Returns int (filters, images, seeds): its index in the flattened order,
+    or -1 where two are as near, so that a descriptor that tells nothing apart finds nothing.
+    """
+    filters, images, seeds, _ = points.shape
+    flat = points.reshape(filters * images * seeds, -1)
+    _, image, seed = np.unravel_index(np.arange(len(flat)), (filters, images, seeds))
+    distances = np.array([np.linalg.norm(flat - point, axis=1) for point in flat])
+    distances[(image[:, None] == image) | (seed[:, None] == seed)] = np.inf
+    first, second = np.sort(distances, axis=1)[:, :2].T
+    return np.where(first < second, distances.argmin(axis=1), -1).reshape(filters, images, seeds)
+
+
+def hits(found, labels=None):
+    """Whether each picture's nearest is of its own filter: bool (filters, images, seeds). found: of ``nearest``. labels: of
+    the same shape, which filter each picture is said to be of; the true ones when None."""
+    labels = np.broadcast_to(np.arange(len(found))[:, None, None], found.shape) if labels is None else labels
+    return (found >= 0) & (labels.ravel()[found] == labels)
+
+
+def shuffled_shares(found, count, generator):
+    """Shares of hits with the filters' labels shuffled within each image and seed, float64 (count,)."""
+    labels = np.broadcast_to(np.arange(len(found))[:, None, None], found.shape)
+    return np.array([hits(found, generator.permuted(labels, axis=0)).mean() for _ in range(count)])
+
+
+def retrieval_row(layer, points, random, noise, settings, bootstrap, generator):
+    """Claim 1 at a layer: the share of pictures whose nearest is of their own filter.
+
+    points, random, noise: of the inversions, of those through random weights, and of white noise. Filters are resampled.
+    """
+    found = nearest(points)
+    of_filter, of_random, of_noise = (hits(one).mean(axis=(1, 2)) for one in (found, nearest(random), nearest(noise)))
+    chance = 1 / len(points)
+    margins = {
+        "chance": bootstrap.estimate(lambda ours: ours.mean() - chance, of_filter),
+        "white noise": bootstrap.estimate(_difference, of_filter, of_noise),
+        "random weights": bootstrap.estimate(_difference, of_filter, of_random),
+    }
+    controls = {"chance": chance, "white noise": float(of_noise.mean()), "random weights": float(of_random.mean())}
+    p = permutation_p(of_filter.mean(), shuffled_shares(found, settings.resamples, generator))
+    measured = bootstrap.estimate(np.mean, of_filter)
+    beside = {f"filters of {len(of_filter)} found every time": int((of_filter == 1).sum())}
+    return judged(
+        1, layer, "share whose nearest is of the same filter", measured, controls, margins, settings.confidence, beside, p
+    )
+
+
+def dependence_rows(layer, points, random, settings, bootstrap):
+    """Claim 4 at a layer: the variance that images make, over that of filters; and with it what images do to each filter by
+    itself. points, random: of the inversions, and of those through random weights. Filters are resampled."""
+    found = []
+    for measure, statistic in (("image / filter", _alone), ("(image + filter x image) / filter", _altogether)):
+        most = settings.most_dependence
+        margins = {
+            "the limit": bootstrap.estimate(lambda ours, of=statistic, most=most: most - of(ours), points),
+            "random weights": bootstrap.estimate(lambda ours, other, of=statistic: of(other) - of(ours), points, random),
+        }
+        controls = {"the limit": most, "random weights": statistic(random)}
+        measured = bootstrap.estimate(statistic, points)
+        found.append(judged(4, layer, f"variance {measure}", measured, controls, margins, settings.confidence))
+    return found
+
+
+def _difference(one, other):
+    return one.mean() - other.mean()
+
+
+def _alone(points):
+    return _over_filter(points, ("image",))
+
+
+def _altogether(points):
+    return _over_filter(points, ("image", "both"))
+
+
+def _over_filter(points, parts):
+    """Variance components over the filters', those below 0 as 0; what filters alone make counts as at least a billionth of
+    the whole."""
+    found = {name: max(value, 0.0) for name, value in variance_components(points).items()}
+    least = 1e-9 * sum(found.values()) + np.finfo(np.float64).tiny
+    return sum(found[part] for part in parts) / max(found["filter"], least)

@@ -1,0 +1,99 @@
+"""The report of the claims: as plain data, as lines and as a page of Markdown."""
+
+from dataclasses import asdict, is_dataclass
+
+import numpy as np
+
+from .verdicts import FAILS, HOLDS, OPEN
+
+# The paper's abstract, for claims 1 to 3; its Sec. 3, in our words, for claim 4.
+CLAIMS = {
+    1: "Every filter extracts a specific texture.",
+    2: "The texture from higher layer contains more colours and more intricate structures.",
+    3: "Style of images could be a combination of these texture primitives: the energies of the feature maps represent it.",
+    4: "The texture primitives do not depend on the image.",
+}
+
+
+def plain(value):
+    """Settings, rows and estimates as JSON holds them."""
+    if is_dataclass(value):
+        return plain(asdict(value))
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def lines(report):
+    """The report, as ``assess`` returns it, as a list of lines: a row a line, claim by claim."""
+    found = []
+    for number, sentence in CLAIMS.items():
+        found += ["", f"{number}. {sentence} {_tally(report, number)}"]
+        for row in report["rows"]:
+            if row["claim"] == number:
+                found.append(f"   {row['where']}: {row['measure']} {_measured(row)}; {_controls(row)}; {_verdict(row)}")
+    return found[1:]
+
+
+def markdown(report):
+    """The report as a page of Markdown."""
+    settings = report["settings"]
+    share = f"{100 * settings['confidence']:g} %"
+    found = ["# The paper's claims, tested", ""]
+    found += [
+        f"Inversions at long edge {settings['long_edge']}, {len(settings['filters'])} filters of each layer, "
+        f"{len(settings['images'])} images, {len(settings['seeds'])} seeds; {share} intervals, {settings['resamples']} "
+        "resamples. The README says what is measured and when a claim holds.",
+        "",
+    ]
+    if report["width"] != 1:
+        found += ["**The network is a small one and not the paper's VGG-19.**", ""]
+    found += [f"{number}. {sentence} {_tally(report, number)}" for number, sentence in CLAIMS.items()]
+    found += ["", "| claim | where | measure | measured | controls | verdict |", "|---|---|---|---|---|---|"]
+    for row in report["rows"]:
+        cells = [CLAIMS[row["claim"]], row["where"], row["measure"], _measured(row), _controls(row), _verdict(row)]
+        found.append(f"| {' | '.join(cells)} |")
+    found += ["", *_levels(report)]
+    return "\n".join(found) + "\n"
+
+
+def _tally(report, number):
+    """How many of a claim's rows have which verdict."""
+    verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
+    counts = [f"{verdict} {verdicts.count(verdict)}" for verdict in (HOLDS, OPEN, FAILS) if verdict in verdicts]
+    return f"Of {len(verdicts)} rows: {', '.join(counts)}."
+
+
+def _measured(row):
+    return _interval(row["measured"])
+
+
+def _interval(estimate):
+    return f"{estimate['value']:.3g} [{estimate['low']:.3g}, {estimate['high']:.3g}]"
+
+
+def _controls(row):
+    """Every control's number, what stands beside, and the p of shuffled labels."""
+    found = [f"{name} {value:.3g}" for name, value in {**row["controls"], **row["beside"]}.items()]
+    return ", ".join(found if row["p"] is None else [*found, f"shuffled labels p = {row['p']:.2g}"])
+
+
+def _verdict(row):
+    return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
+
+
+def _levels(report):
+    """A table of claim 2's two measures, layer by layer."""
+    layers = report["settings"]["layers"]
+    contents = ", ".join(next(iter(report["levels"].values()))["content images"])
+    found = [f"| mean | {' | '.join(layers)} | white noise | {contents} |", "|---" * (len(layers) + 3) + "|"]
+    for measure, level in report["levels"].items():
+        own = ", ".join(f"{value:.3g}" for value in level["content images"].values())
+        for weights in ("trained", "random weights"):
+            of_layers = " | ".join(map(_interval, level[weights]))
+            found.append(f"| {measure}, {weights} | {of_layers} | {_interval(level['white noise'])} | {own} |")
+    return found

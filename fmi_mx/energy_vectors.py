@@ -1,0 +1,45 @@
+"""What claim 3 describes a picture's style by: how a code's energy is spread over its feature maps; and Gram matrices."""
+
+import numpy as np
+
+from .codes import energies
+from .losses import gram
+from .mxnet_setup import mx
+from .problem import encode
+from .vgg19 import layer_code, vgg19, width_of
+
+
+def energy_vectors(images, weights, layers, pool):
+    """The share v of a code's energy that each feature map has, as in Eq. (3).
+
+    images: list of float32 (1, 3, H, W), RGB minus the mean. weights: name -> NDArray. pool: see ``vgg19``. Returns a list
+    of dicts, layer -> float64 (C,) with sum 1, or all 0 where the code is.
+    """
+    found = []
+    for code in _encoded(images, weights, layers, pool, energies):
+        found.append({layer: values / (values.sum() or 1.0) for layer, values in code.items()})
+    return found
+
+
+def gram_matrices(images, weights, layers, pool):
+    """Arguments as of ``energy_vectors``. Returns a list of dicts, layer -> float32 (C (C + 1) / 2,): the Gram matrix of the
+    code, a mean over positions, each entry once."""
+    codes = _encoded(images, weights, layers, pool, gram)
+    return [
+        {layer: matrix[np.triu_indices(len(matrix))].astype(np.float32) for layer, matrix in code.items()} for code in codes
+    ]
+
+
+def total_variation(one, other):
+    """The share of energy that is at another feature map: half the sum of |v - w|, 0 to 1."""
+    return float(np.abs(one - other).sum() / 2)
+
+
+def _encoded(images, weights, layers, pool, of_code):
+    """For each image a dict, layer -> what of_code makes of its code, without the axis of images."""
+    net = vgg19(pool, width_of(weights))
+    device = next(iter(weights.values())).context
+    symbols = {layer: of_code(layer_code(net, layer)) for layer in layers}
+    for pixels in images:
+        image = mx.nd.array(pixels, ctx=device)
+        yield {layer: encode(symbol, weights, image).asnumpy()[0].astype(np.float64) for layer, symbol in symbols.items()}

@@ -1,0 +1,88 @@
+"""Intervals by the bootstrap, p by permutation, trends over layers, and variance components."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+
+class Estimate(NamedTuple):
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Bootstrap:
+    """Percentile intervals of statistics (Efron, 1979).
+
+    resamples: how many. confidence: of the interval, below 1. generator: ``numpy.random.Generator``.
+    """
+
+    def __init__(self, resamples, confidence, generator):
+        self._resamples, self._confidence, self._generator = resamples, confidence, generator
+
+    def estimate(self, statistic, *groups):
+        """statistic: a function of arrays, as many as groups, each (n, ...); the n units of each group are resampled by
+        themselves. Returns an ``Estimate``."""
+        return self._estimate(statistic, groups, self._drawn)
+
+    def nested(self, statistic, units):
+        """As ``estimate``, of one array (n, m, ...): first the n are resampled, then the m within each of them."""
+        return self._estimate(statistic, (units,), lambda group: np.array([self._drawn(one) for one in self._drawn(group)]))
+
+    def _estimate(self, statistic, groups, draw):
+        values = np.sort([statistic(*map(draw, groups)) for _ in range(self._resamples)])
+        outside = (1 - self._confidence) / 2 * (len(values) - 1)
+        low, high = values[int(np.floor(outside))], values[int(np.ceil(len(values) - 1 - outside))]
+        return Estimate(float(statistic(*groups)), float(low), float(high))
+
+    def _drawn(self, group):
+        return group[self._generator.integers(len(group), size=len(group))]
+
+
+def permutation_p(measured, shuffled):
+    """How often shuffled labels do as well: (1 + those of shuffled that are at least measured) / (1 + all)."""
+    return (1 + int(np.sum(np.asarray(shuffled) >= measured))) / (1 + len(shuffled))
+
+
+def slope(*groups):
+    """The least squares slope of values against the number of their group, 0, 1, 2, ...; groups: each (n,)."""
+    numbers, values = _against_numbers(groups)
+    centred = numbers - numbers.mean()
+    return float(centred @ values / (centred @ centred))
+
+
+def spearman(*groups):
+    """The rank correlation of values with the number of their group; 0 where all values are equal."""
+    numbers, values = map(rankdata, _against_numbers(groups))
+    spread = numbers.std() * values.std()
+    return float(np.mean((numbers - numbers.mean()) * (values - values.mean())) / spread) if spread else 0.0
+
+
+def variance_components(points):
+    """What filters, images, both together and seeds add to the variance, all at random and crossed: from the mean squares,
+    summed over the F dimensions of a descriptor.
+
+    points: float64 (filters, images, seeds, F), at least two of each of the first three. Returns a dict: ``filter``,
+    ``image``, ``both`` (filter x image) and ``seed`` (the rest). They are unbiased, so a small one may come out below 0.
+    """
+    filters, images, seeds, _ = points.shape
+    cell = points.mean(axis=2, keepdims=True)
+    row, column, mean = cell.mean(axis=1, keepdims=True), cell.mean(axis=0, keepdims=True), cell.mean(axis=(0, 1))
+    of_filter = images * seeds * ((row - mean) ** 2).sum() / (filters - 1)
+    of_image = filters * seeds * ((column - mean) ** 2).sum() / (images - 1)
+    of_both = seeds * ((cell - row - column + mean) ** 2).sum() / ((filters - 1) * (images - 1))
+    of_seed = ((points - cell) ** 2).sum() / (filters * images * (seeds - 1))
+    return {
+        "filter": float(of_filter - of_both) / (images * seeds),
+        "image": float(of_image - of_both) / (filters * seeds),
+        "both": float(of_both - of_seed) / seeds,
+        "seed": float(of_seed),
+    }
+
+
+def _against_numbers(groups):
+    """The number of each value's group, and the values: two arrays of one length."""
+    return np.repeat(np.arange(len(groups)), [len(group) for group in groups]), np.concatenate(groups)

@@ -1,0 +1,364 @@
+"""Each claim on numbers made up to bear it out or not, and the whole of it with the small network."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from fmi_mx import InputError, encode, layer_code, vgg19
+from fmi_mx.claim_layers import trend_rows
+from fmi_mx.claim_style import crops_of, crops_row, distances, moved, moved_row, nearest_other, own_style_row
+from fmi_mx.claim_textures import dependence_rows, hits, nearest, points_of, retrieval_row, shuffled_shares
+from fmi_mx.claims_settings import load_settings
+from fmi_mx.cli import main
+from fmi_mx.colourfulness import colourfulness
+from fmi_mx.descriptors import positions
+from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
+from fmi_mx.images import MEAN, PACKAGED, decode, preprocess, preprocess_style, read_image
+from fmi_mx.mxnet_setup import mx
+from fmi_mx.random_weights import he_normal
+from fmi_mx.statistics import Bootstrap, Estimate, variance_components
+from fmi_mx.verdicts import judged
+from fmi_mx.weights import load_weights, read_weights, weights_digest
+
+CLAIMS = ROOT / "experiments" / "claims.yaml"
+SMALL = ROOT / "model" / "small.params"
+SETTINGS = load_settings(CLAIMS, {"resamples": 200})
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def bootstrap():
+    return Bootstrap(200, 0.95, generator(9))
+
+
+def textures(of_filter, of_image=0.0, of_both=0.0, seed=0, filters=16):
+    """Points (filters, 2, 2, 20) with these standard deviations between filters, images and both together, and 1 else."""
+    draw = generator(seed).normal
+    parts = draw(0, of_filter, (filters, 1, 1, 20)), draw(0, of_image, (1, 2, 1, 20)), draw(0, of_both, (filters, 2, 1, 20))
+    return sum(parts) + draw(0, 1, (filters, 2, 2, 20))
+
+
+# When a claim holds.
+
+
+@pytest.mark.parametrize("margins, p, verdict, because", [
+    ({"a": (0.1, 0.3), "b": (0.2, 0.9)}, None, "holds", ()),
+    ({"a": (0.1, 0.3), "b": (0.2, 0.9)}, 0.05, "holds", ()),
+    ({"a": (0.1, 0.3), "b": (0.2, 0.9)}, 0.06, "undecided", ("shuffled labels",)),
+    ({"a": (-0.1, 0.3), "b": (0.2, 0.9)}, 0.01, "undecided", ("a",)),
+    ({"a": (0.0, 0.0)}, None, "undecided", ("a",)),
+    ({"a": (-0.1, 0.3), "b": (-0.9, -0.2)}, 0.5, "does not hold", ("b",)),
+])  # fmt: skip
+def test_the_rule(margins, p, verdict, because):
+    margins = {name: Estimate(0.0, *ends) for name, ends in margins.items()}
+    row = judged(1, "somewhere", "something", Estimate(0, 0, 0), {}, margins, 0.95, p=p)
+    assert (row.verdict, row.because) == (verdict, because)
+
+
+# Claim 1.
+
+
+def test_a_filter_is_sought_among_pictures_of_another_image_and_another_seed():
+    """Two filters, two images, two seeds. Of filter 0 the picture of image 1 and seed 1 is at 4; nearer to the one of image
+    0 and seed 0 are the other filter's, but of the same image or the same seed."""
+    points = np.array([[[0, 90], [91, 4]], [[1, 2], [3, 50]]], float)[..., None]
+    assert nearest(points)[0, 0, 0] == np.ravel_multi_index((0, 1, 1), (2, 2, 2))
+    assert hits(nearest(points))[0, 0, 0]
+    points[1, 1, 1] = 3.9
+    assert nearest(points)[0, 0, 0] == np.ravel_multi_index((1, 1, 1), (2, 2, 2))
+    assert not hits(nearest(points))[0, 0, 0]
+
+
+def test_filters_that_differ_are_found_and_equal_ones_are_not():
+    assert hits(nearest(textures(10))).all()
+    assert hits(nearest(textures(10, of_image=3))).mean() > 0.9
+    assert hits(nearest(textures(3, of_image=30))).mean() < 0.3
+    assert not hits(nearest(np.zeros((16, 2, 2, 20)))).any()
+
+
+def test_without_filters_and_with_shuffled_labels_it_is_chance():
+    shares = [hits(nearest(textures(0, seed=seed))).mean() for seed in range(40)]
+    assert np.mean(shares) == pytest.approx(1 / 16, abs=0.02)
+    shuffled = shuffled_shares(nearest(textures(10)), 300, generator())
+    assert np.mean(shuffled) == pytest.approx(1 / 16, abs=0.015)
+    assert 0 < shuffled.max() < 0.5
+
+
+def retrieval(points, random, noise=None):
+    noise = textures(0, seed=5) if noise is None else noise
+    return retrieval_row("relu1_2", points, random, noise, SETTINGS, bootstrap(), generator())
+
+
+def test_claim_1_holds_only_above_chance_and_above_random_weights():
+    row = retrieval(textures(10), textures(0.3, seed=1))
+    assert row.measured == Estimate(1, 1, 1) and row.verdict == "holds" and row.p == 1 / 201
+    assert row.controls["chance"] == 1 / 16 and row.controls["white noise"] < 0.25
+    assert retrieval(textures(10), textures(10, seed=1)).because == ("random weights",)
+    assert retrieval(textures(10), textures(10, seed=1)).verdict == "undecided"
+    assert retrieval(textures(0.6), textures(10, seed=1)).verdict == "does not hold"
+    nothing = retrieval(textures(0, seed=3), textures(0, seed=1))
+    assert nothing.verdict == "undecided" and "chance" in nothing.because and nothing.p > 0.05
+
+
+def test_pictures_become_points_in_the_order_filter_image_seed():
+    pictures = [[[np.full((16, 16, 3), 100 * f + 10 * i + s, np.uint8) for s in (0, 1)] for i in (0, 1)] for f in (0, 1)]
+    lightness = points_of(pictures)[..., 0]
+    assert lightness.shape == (2, 2, 2)
+    assert (np.diff(lightness.ravel()) > 0).all()
+
+
+# Claim 2.
+
+
+def test_claim_2_holds_where_layers_rise_more_than_through_random_weights():
+    rising, level = np.arange(5)[:, None] + generator().normal(0, 1, (5, 16)), generator(1).normal(0, 1, (5, 16))
+    slope, spearman = trend_rows("colourfulness", rising, level, SETTINGS, bootstrap())
+    assert slope.verdict == spearman.verdict == "holds"
+    assert slope.measured.value == pytest.approx(1, abs=0.2) and spearman.measured.value > 0.7
+    assert abs(slope.controls["random weights"]) < 0.3
+    both = trend_rows("colourfulness", rising, rising, SETTINGS, bootstrap())
+    assert [row.because for row in both] == [("random weights",)] * 2
+    assert {row.verdict for row in trend_rows("colourfulness", -rising, level, SETTINGS, bootstrap())} == {"does not hold"}
+
+
+# Claim 3.
+
+
+@pytest.fixture(scope="module")
+def small():
+    return load_weights(SMALL)
+
+
+def images(count):
+    return [generator(seed).uniform(-100, 100, (1, 3, 32, 48)).astype(np.float32) for seed in range(count)]
+
+
+def code_of(image, weights, layer):
+    return encode(layer_code(vgg19(width=1 / 8), layer), weights, mx.nd.array(image)).asnumpy()[0].astype(np.float64)
+
+
+def test_energy_vectors_and_gram_matrices_are_those_of_the_codes(small):
+    layers = ("relu1_1", "relu3_1")
+    energies, grams = (of(images(2), small, layers, "avg") for of in (energy_vectors, gram_matrices))
+    for image, energy, matrix in zip(images(2), energies, grams):
+        assert list(energy) == list(matrix) == list(layers)
+        for layer in layers:
+            code = code_of(image, small, layer)
+            np.testing.assert_allclose(energy[layer], code.sum(axis=(1, 2)) / code.sum(), rtol=1e-4, atol=1e-9)
+            flat = code.reshape(len(code), -1)
+            expected = (flat @ flat.T / flat.shape[1])[np.triu_indices(len(code))]
+            np.testing.assert_allclose(matrix[layer], expected, rtol=1e-3, atol=1e-4 * expected.max())
+
+
+def test_a_dead_code_has_no_energy_anywhere(small):
+    dead = {name: mx.nd.zeros_like(array) for name, array in small.items()}
+    assert (energy_vectors(images(1), dead, ["relu1_1"], "avg")[0]["relu1_1"] == 0).all()
+
+
+def test_random_weights_keep_the_size_of_activations():
+    arrays = he_normal(1 / 8, generator())
+    assert {name: array.shape for name, array in arrays.items()} == {
+        name: a.shape for name, a in load_weights(SMALL).items()
+    }
+    assert arrays["conv3_2_weight"].std() == pytest.approx(np.sqrt(2 / (32 * 9)), rel=0.05)
+    assert all((array == 0).all() for name, array in arrays.items() if name.endswith("_bias"))
+    assert all(array.dtype == np.float32 for array in arrays.values())
+    again, other = he_normal(1 / 8, generator()), he_normal(1 / 8, generator(1))
+    np.testing.assert_array_equal(arrays["conv1_1_weight"], again["conv1_1_weight"])
+    assert (arrays["conv1_1_weight"] != other["conv1_1_weight"]).all()
+
+
+def test_crops_do_not_overlap():
+    pixels = np.arange(3 * 11 * 16).reshape(1, 3, 11, 16)
+    crops = crops_of(pixels, 3)
+    assert [crop.shape for crop in crops] == [(1, 3, 3, 5)] * 9
+    assert len(np.unique(list(crops))) == 9 * 3 * 3 * 5
+    np.testing.assert_array_equal(crops[1], pixels[:, :, :3, 5:10])
+    np.testing.assert_array_equal(crops[3], pixels[:, :, 3:6, :5])
+
+
+def test_distances_are_those_of_positions():
+    given = [{"a": generator(i).normal(size=4), "b": 100 * generator(i + 20).normal(size=7)} for i in range(6)]
+    points = positions(given, ("a", "b"))
+    expected = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.testing.assert_allclose(distances(given), expected, atol=1e-6)
+    np.testing.assert_array_equal(nearest_other(distances(given)), (expected + 1e9 * np.eye(6)).argmin(axis=1))
+
+
+def crops(spread, seed=0):
+    """Nine crops of six images, whose descriptors lie about the image's own with a standard deviation of 1."""
+    own = generator(seed).normal(0, spread, (6, 1, 20)) + generator(seed + 100).normal(size=(6, 9, 20))
+    return [{"part": one} for one in own.reshape(54, 20)]
+
+
+def test_claim_3_of_crops_holds_above_chance_and_random_weights():
+    beside = {"Gram matrices": crops(10, 2), "colour": crops(0, 3)}
+    row = crops_row(
+        {"energies": crops(10), "random weights": crops(0.3, 1), **beside}, 6, SETTINGS, bootstrap(), generator()
+    )
+    assert row.measured == Estimate(1, 1, 1) and row.verdict == "holds"
+    assert row.controls["chance"] == 8 / 53
+    assert row.beside["Gram matrices"] == 1 and row.beside["colour"] < 0.5
+    same = crops_row({"energies": crops(10), "random weights": crops(10), **beside}, 6, SETTINGS, bootstrap(), generator())
+    assert same.because == ("random weights",)
+    none = crops_row({"energies": crops(0), "random weights": crops(0, 1), **beside}, 6, SETTINGS, bootstrap(), generator())
+    assert none.verdict == "undecided" and none.p > 0.05
+
+
+def test_the_way_to_a_style():
+    content, style, other = np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.array([0, 0, 1.0])
+    assert total_variation(content, style) == 1 and total_variation(style, style) == 0
+    np.testing.assert_allclose(moved(style, content, [style, other]), [1, 0])
+    np.testing.assert_allclose(moved(content, content, [style, other]), [0, 0])
+    np.testing.assert_allclose(moved((content + style) / 2, content, [style, other]), [0.5, 0])
+
+
+def test_claim_3_of_pmci_holds_where_outputs_go_to_their_own_style():
+    own, others = 0.7 + 0.05 * generator().normal(size=8), 0.1 + 0.05 * generator(1).normal(size=8)
+    row = moved_row("relu1_1", True, np.stack([own, others], axis=1), SETTINGS, bootstrap())
+    assert row.verdict == "holds" and row.measured.value == pytest.approx(own.mean())
+    assert row.controls["the other styles"] == pytest.approx(others.mean())
+    anywhere = moved_row("relu1_2", False, np.stack([own, own], axis=1), SETTINGS, bootstrap())
+    assert anywhere.because == ("the other styles",) and "not in its loss" in anywhere.where
+    right = own_style_row(np.array([[0, 1, 2, 3], [0, 1, 2, 3]]), 4, SETTINGS, bootstrap(), generator())
+    assert right.verdict == "holds" and right.measured.value == 1 and right.controls == {"chance": 0.25}
+    first = own_style_row(np.zeros((2, 4), int), 4, SETTINGS, bootstrap(), generator())
+    assert first.measured.value == 0.25 and first.verdict == "undecided" and first.p == 1
+
+
+# Claim 4.
+
+
+def test_claim_4_holds_where_images_add_little():
+    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS, bootstrap())
+    assert alone.verdict == altogether.verdict == "holds"
+    assert altogether.measured.value < 0.01 < 1 < altogether.controls["random weights"]
+    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS, bootstrap())
+    assert altogether.verdict == "does not hold" and altogether.because == ("the limit",)
+    assert altogether.measured.value == pytest.approx(0.64, abs=0.3) and alone.measured.value < 0.2
+    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS, bootstrap())
+    assert alone.verdict == "does not hold" and alone.because == ("the limit", "random weights")
+
+
+def test_filters_that_do_not_differ_give_a_finite_ratio():
+    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS, bootstrap())
+    assert alone.measured == Estimate(0, 0, 0)
+
+
+# All of it.
+
+TINY = """
+preset: tiny
+start: 60.0
+optimiser: {name: lbfgs, history: 10, first_step: 10.0, stretch: 1.5, box: null, probes: [3], probe: 10.0, damping: 0.05}
+stop: {passes: 6, change: 0.01, every: 5}
+"""
+
+
+def command(folder, *overrides):
+    (folder / "tiny.yaml").write_text(TINY)
+    values = [f"descent={folder / 'tiny.yaml'}", "images=[astronaut, coffee]", "styles=[ihc, rocket]", "filters=0-2",
+              "layers=[relu1_2, relu3_2]", "long_edge=48", "crops.long_edge=96", "resamples=100", *overrides]  # fmt: skip
+    return ["claims", "--weights", str(SMALL), "--images", str(folder), "--device", "cpu", "--out", str(folder / "out"),
+            *(word for value in values for word in ("--set", value))]  # fmt: skip
+
+
+def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
+    assert main(command(tmp_path)) == 0, capsys.readouterr().err
+    printed = capsys.readouterr()
+    out = tmp_path / "out"
+    report = json.loads((out / "claims.json").read_text())
+    assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 4 + [3] * 9 + [4] * 4
+    assert {row["verdict"] for row in report["rows"]} <= {"holds", "does not hold", "undecided"}
+    assert report["width"] == 1 / 8 and report["settings"]["filters"] == [0, 1, 2]
+    assert all(np.isfinite(list(row["measured"].values())).all() for row in report["rows"])
+    for number in (1, 2, 3, 4):
+        verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
+        tally = next(line for line in printed.out.splitlines() if line.startswith(f"{number}. "))
+        counts = sorted(f"{verdict} {verdicts.count(verdict)}" for verdict in set(verdicts))
+        assert sorted(tally.split(" rows: ")[1].rstrip(".").split(", ")) == counts
+    assert "Every filter extracts a specific texture." in printed.out
+    assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
+    page = (out / "claims.md").read_text()
+    assert page.count("\n| ") == 2 + 19 + 4 and "not the paper's VGG-19" in page
+    assert (out / "claims.png").stat().st_size > 20_000
+    assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 6
+    check_whence(report, out / "claims")
+    before = (out / "claims.json").read_bytes()
+    assert main(command(tmp_path)) == 0
+    assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 6
+    assert (out / "claims.json").read_bytes() == before
+
+
+def check_whence(report, runs):
+    """That the report's numbers are those of the pictures that they are said to be of."""
+    layer, digests = "relu3_2", {}
+    for name, label in (("trained", "trained"), ("random", "random weights")):
+        pictures = [[[decode(runs / f"{name}.seed{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.png") for seed in (0, 1)]
+                     for image in ("astronaut", "coffee")] for l in (0, 1, 2)]  # fmt: skip
+        flat = [picture for of_filter in pictures for of_image in of_filter for picture in of_image]
+        assert report["levels"]["colourfulness"][label][1]["value"] == pytest.approx(np.mean([*map(colourfulness, flat)]))
+        points = points_of(pictures)
+        assert report["components"][label][layer] == pytest.approx(variance_components(points))
+        share = hits(nearest(points)).mean()
+        row = report["rows"][1]
+        assert (row["measured"]["value"] if name == "trained" else row["controls"][label]) == pytest.approx(share)
+        record = json.loads((runs / f"{name}.seed1" / "cells" / f"coffee.{layer}.f001.json").read_text())
+        digests[name] = record["specification"]["weights_sha256"]
+    assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
+    assert digests["trained"] == weights_digest(read_weights(SMALL))
+    check_way(report, runs)
+
+
+def check_way(report, runs):
+    """That the way of a PMCI output is from its content to its style, by the network's energies, and which is nearest."""
+    layers, right = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], []
+    for image in ("astronaut", "coffee"):
+        content = preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors")
+        shown = [preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors")
+                 for name in ("ihc.png", "rocket.jpg")]  # fmt: skip
+        for own, style in enumerate(("ihc", "rocket")):
+            output = decode(runs / "pmci" / "cells" / f"{image}.{style}.pmci.png").astype(np.float32) - MEAN
+            pixels = [output.transpose(2, 0, 1)[None], content, shown[own], shown[1 - own]]
+            vectors = energy_vectors(pixels, load_weights(SMALL), layers, "avg")
+            for layer in layers:
+                expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
+                np.testing.assert_allclose(report["pmci"][layer][f"{image}.{style}.pmci"], expected, rtol=1e-4, atol=1e-5)
+            far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in layers) for one in vectors[2:]]
+            right.append(far[0] < far[1])
+    row = next(row for row in report["rows"] if row["where"] == "PMCI")
+    assert row["measured"]["value"] == np.mean(right)
+
+
+@pytest.mark.parametrize("override, message", [
+    ("layer=[relu1_2]", "claims.yaml: unknown key 'layer' to set (did you mean 'layers'?)"),
+    ("preset=fast", "unknown key 'preset' to set; that of the inversions is the key 'descent'"),
+    ("filters=3", "filters: must be at least two"),
+    ("seeds=[0]", "seeds: must be at least two"),
+    ("crops.gird=3", "unknown key 'crops.gird' to set (did you mean 'grid'?)"),
+    ("layers=[relu1_2, relu9_2]", "layers: layer 'relu9_2' is not in VGG-19"),
+    ("descent=fsat", "preset fsat: no such file"),
+    ("filters=0-9", "filter 8 is not in relu1_2"),
+    ("styles=[ihc, mona_lisa]", "image 'mona_lisa' is not in"),
+    ("crops.long_edge=32", "crops of astronaut: an image of 10x10 pixels is too small for relu5_1"),
+])  # fmt: skip
+def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tmp_path, capsys):
+    assert main(command(tmp_path, override)) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("fmi: error:") and printed.count("\n") == 1
+    assert message in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_with_an_unknown_or_missing_key_is_refused(tmp_path):
+    given = CLAIMS.read_text()
+    (tmp_path / "more.yaml").write_text(given + "\nresample: 3\n")
+    with pytest.raises(InputError, match=r"more.yaml: unknown key 'resample' \(did you mean 'resamples'\?\)"):
+        load_settings(tmp_path / "more.yaml", {})
+    (tmp_path / "less.yaml").write_text(given.replace("confidence:", "# confidence:"))
+    with pytest.raises(InputError, match="less.yaml: key 'confidence' is missing"):
+        load_settings(tmp_path / "less.yaml", {})
