@@ -29,13 +29,13 @@ class Pair(NamedTuple):
 class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, Numerical Optimization, Algorithms 7.4 and 3.1) for images, within a box.
 
-    history: pairs kept. first_step: of the first step, grey levels (root mean square);
-    it goes along the signs of the gradient, as the authors' clipped steps do, for along the gradient itself relu5_2 ended on
-    plateaus. stretch: length that the line search
-    tries first, as a multiple of the quasi-Newton step; these losses fall faster than their curvature says. box: (low, high)
-    of pixel values with the mean added, 0..255 for what a PNG can show, or None. probes: after which steps a pass is spent
-    on the curvature along a random image of standard deviation ``probe`` grey levels; from then on the first guess of the
-    inverse Hessian is no multiple of the identity but ``Spectrum``'s, damped by ``damping`` of the largest curvature.
+    history: pairs kept. first_step: of the first step, grey levels (root mean square); it goes along the signs of the
+    gradient, as the authors' clipped steps do, for along the gradient itself relu5_2 ended on plateaus. stretch: length that
+    the line search tries first, as a multiple of the quasi-Newton step; these losses fall faster than their curvature says.
+    box: (low, high) of pixel values with the mean added, 0..255 for what a PNG can show, or None. probes: after which steps
+    a pass is spent on the curvature along a random image of standard deviation ``probe`` grey levels; from then on the first
+    guess of the inverse Hessian is no multiple of the identity but ``Spectrum``'s, damped by ``damping`` of the largest
+    curvature.
 
     The line search shortens the step until the loss falls enough, so that no uphill step is kept. Pixels at the box's edge
     which the gradient pushes outwards are held for the step (projected quasi-Newton: Bertsekas, 1982).
@@ -50,7 +50,7 @@ class LBFGS:
     damping: float
 
     def steps(self, image):
-        """The generator, from an image (B, 3, H, W). It ends where not even steepest descent finds a lower loss."""
+        """The generator, from an image (B, 3, H, W). It ends where not even a first step finds a lower loss."""
         edges = self._edges(image)
         image = _project(image, edges)
         loss, gradient = yield Step(image, image)

@@ -11,7 +11,7 @@ from .materials import gather
 from .optimisers import Stop, descend
 
 ROUNDS, PASSES = 3, 3  # how often, and how many passes at a time, the authors' way is timed
-MOST = 200  # passes, to their loss; their own are fewer
+MOST = 150  # passes, to their loss; their own are fewer
 
 
 def race(experiment, optimisers, preset, weights, images, device, on_cell=None):
