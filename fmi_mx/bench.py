@@ -3,8 +3,9 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import bench_report, rivals, store
+from . import bench_report, figures, rivals, store
 from .experiment import FIG3, load_experiment
+from .materials import gather
 from .mxnet_setup import choose_device
 from .passes import growth, loop_against_executor
 from .race import race
@@ -17,11 +18,14 @@ def bench(out, weights, images, device, say):
     """Runs the whole benchmark.
 
     out: path without ending; writes OUT.json and OUT.png. weights, images, device: as for ``run``. say(line): called with
-    each line of the report as soon as it is known. Returns the report, as OUT.json holds it.
+    each line of the report as soon as it is known. Returns the report, as OUT.json holds it. Raises InputError before
+    anything is measured for weights, images or an OUT that cannot be used.
     """
     out, chosen = Path(out), choose_device(device)
     authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"])
     preset = load_experiment(FIG3, preset="fast")
+    materials = gather(authors, weights, images, device)
+    figures.check_place(out)
     report = {"passes": _passes(authors.optimiser, chosen)}
     _say_all(say, f"one pass, 256x192, {chosen}", *bench_report.pass_lines(report["passes"]))
     with rivals.Rival("memory") as memory:
@@ -32,7 +36,7 @@ def bench(out, weights, images, device, say):
     adam = load_experiment(FIG3, **{"optimiser.name": "adam"}).optimiser
     optimisers, names = {"adam": adam, "lbfgs": preset.optimiser}, ("sgd", "adam", "lbfgs", "preset")
     on_cell = lambda one: say(bench_report.race_line(one, names))  # noqa: E731
-    report["race"] = race(authors, optimisers, preset, weights, images, device, on_cell)
+    report["race"] = race(authors, optimisers, preset, materials, on_cell)
     report["summary"] = bench_report.race_summary(report["race"], names)
     _say_all(say, *bench_report.summary_lines(report["summary"]))
     out.parent.mkdir(parents=True, exist_ok=True)

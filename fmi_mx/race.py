@@ -7,25 +7,24 @@ from . import rivals
 from .cell import cells
 from .compute import begin
 from .images import MEAN
-from .materials import gather
 from .optimisers import Stop, descend
 
 ROUNDS, PASSES = 3, 3  # how often, and how many passes at a time, the authors' way is timed
 MOST = 150  # passes, to their loss; their own are fewer
 
 
-def race(experiment, optimisers, preset, weights, images, device, on_cell=None):
+def race(experiment, optimisers, preset, materials, on_cell=None):
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
     experiment: an ``Experiment`` of method fmi. optimisers: name -> optimiser; it runs until it is there, at most ``MOST``
-    passes. preset: an ``Experiment`` whose optimiser runs until its own stop. weights, images, device: as for ``run``.
-    on_cell(dict) is called after each cell. Returns a list of dicts, one a cell: name, layer, loss (the last of the
-    experiment's own optimiser, ``sgd``), and for ``sgd``, ``authors``, ``preset`` and the names given a dict: passes and
-    seconds. ``authors`` makes the passes of ``sgd``, each as long as one of theirs takes; the others were run, and have
-    besides the curve of (seconds, loss), the last loss, why they stopped, whether they reached the authors' loss, and
-    saturated, the share of the last image's values at or beyond 0 and 255.
+    passes. preset: an ``Experiment`` whose optimiser runs until its own stop. materials: of the experiment. on_cell(dict) is
+    called after each cell. Returns a list of dicts, one a cell: name, layer, loss (the last of the experiment's own
+    optimiser, ``sgd``), and for ``sgd``, ``authors``, ``preset`` and the names given a dict: passes and seconds. ``authors``
+    makes the passes of ``sgd``, each as long as one of theirs takes; the others were run, and have besides the curve of
+    (seconds, loss), the last loss, why they stopped, whether they reached the authors' loss, and saturated, the share of the
+    last image's values at or beyond 0 and 255.
     """
-    materials, found = gather(experiment, weights, images, device), []
+    found = []
     with rivals.Rival("authors") as authors:
         for cell in cells(experiment):
             beginning = begin(experiment, cell, materials)

@@ -1,12 +1,14 @@
 import dataclasses
 import json
 
+import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from fmi_mx import bench_report, load_experiment, passes, rivals
 from fmi_mx.cli import main
+from fmi_mx.materials import gather
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.race import race
 
@@ -59,7 +61,8 @@ def raced(tmp_path_factory):
     small = {"long_edge": 48, "images": ["coffee"], "layers": ["relu1_2"], "filters": "0-1", "stop.passes": 12}
     authors = load_experiment(fig3, **small)
     preset = load_experiment(fig3, preset="fast", **{"stop.passes": 5})
-    return race(authors, {"lbfgs": preset.optimiser}, preset, SMALL, tmp_path_factory.mktemp("none"), "cpu")
+    materials = gather(authors, SMALL, tmp_path_factory.mktemp("none"), "cpu")
+    return race(authors, {"lbfgs": preset.optimiser}, preset, materials)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
@@ -121,3 +124,15 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch):
     assert report["passes"][0]["layer"] == "relu1_2"
     assert capsys.readouterr().out.splitlines()[-1] == str(out.with_suffix(".png"))
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_benchmark_that_could_not_finish_is_refused_at_the_door(tmp_path, capsys):
+    (tmp_path / "bench.png").mkdir()
+    files = ["--weights", str(SMALL), "--images", str(tmp_path)]
+    assert main(["bench", *files, "--out", str(tmp_path / "b")]) == 2
+    assert "golden_gate" in capsys.readouterr().err
+    cv2.imwrite(str(tmp_path / "golden_gate.png"), np.zeros((64, 64, 3), np.uint8))
+    assert main(["bench", *files, "--out", str(tmp_path / "bench")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert main(["bench", "--weights", str(tmp_path / "none"), "--images", str(tmp_path), "--out", str(tmp_path / "b")]) == 2
+    assert "none: no such file" in capsys.readouterr().err
