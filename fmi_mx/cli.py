@@ -303,4 +303,4 @@ def _bench(options):
     from .bench import bench
 
     bench(options.out, options.weights, options.images, options.device, lambda line: print(line, flush=True))
-    print(Path(options.out).with_suffix(".png"))
+    print(f"{options.out}.json {options.out}.png")

@@ -59,7 +59,10 @@ def _note(width):
 
 
 def _place(folder):
-    return folder.resolve().with_name(f"{folder.resolve().name}.png")
+    folder = folder.resolve()
+    if not folder.name:
+        raise InputError(f"{folder} is no name for a figure; give another folder with --out")
+    return folder.with_name(f"{folder.name}.png")
 
 
 def _parts(experiment, folder):

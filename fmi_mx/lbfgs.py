@@ -72,7 +72,7 @@ class LBFGS:
                 if fall >= SUFFICIENT * predicted > 0:
                     break
                 length *= _shortened(fall, predicted)
-                if length < SHORTEST:
+                if length < SHORTEST or not predicted > 0:  # too short, or not downhill at all
                     if not pairs:
                         return
                     pairs.clear()
@@ -93,7 +93,7 @@ class LBFGS:
         q = (gradient * free if free is not None else gradient).reshape(-1)
         if not pairs:
             q = mx.nd.sign(q)
-            scale = -self.first_step * q.size**0.5 / mx.nd.norm(q)
+            scale = -self.first_step * q.size**0.5 / mx.nd.maximum(mx.nd.norm(q), 1)
             return mx.nd.broadcast_mul(q, scale).reshape(gradient.shape)
         shares = []
         for pair in reversed(pairs):

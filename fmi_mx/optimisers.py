@@ -150,7 +150,7 @@ def descend(problem, image, optimiser, stop, callback=None, goal=float("-inf")):
             raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
-        if value <= goal:
+        if value <= goal and step.loss is loss:  # the image was kept
             stopped = "goal"
             break
         if number % stop.every == 0 and step.image is not before:  # a trial that was refused says nothing of the picture

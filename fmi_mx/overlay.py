@@ -8,7 +8,7 @@ from .errors import InputError, nearest
 from .readers import mapping
 
 # What PyYAML raises for what is not YAML: of its own, and of the conversions that it leaves unguarded.
-YAML_ERRORS = (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError)
+YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"  # of the clone
 OPTIMISERS = EXPERIMENTS / "optimisers.yaml"  # the settings that each optimiser starts from
 
@@ -68,7 +68,7 @@ def _replace(data, key, value):
         raise InputError(f"unknown key {key!r} to set{nearest(last, known)}; known are {', '.join(known)}")
     if key == "optimiser.name" and value != place["name"]:
         choices = read_data(OPTIMISERS)
-        if value not in choices:
+        if value not in list(choices):  # it may be anything, a list too
             raise InputError(f"optimiser: name: must be {' or '.join(choices)}, is {value!r}{nearest(value, choices)}")
         data["optimiser"] = {"name": value, **choices[value]}
     else:

@@ -6,15 +6,17 @@ kind ``memory`` runs L-BFGS and answers with the process's peak resident memory 
 
 import importlib.util
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from .codes import isolate
+from .errors import InputError
 from .experiment import FIG3, load_experiment
 from .losses import inversion_loss
 from .mxnet_setup import mx, usable_cores
@@ -31,7 +33,7 @@ class Rival:
     """A process that makes passes of one kind: ``authors``, ``torch`` or ``memory``."""
 
     def __init__(self, kind):
-        environment = dict(os.environ)
+        self._kind, environment = kind, dict(os.environ)
         if kind == "authors":  # MXNet's own default is half of the processors it sees, taking them for hyper-threads
             environment["OMP_NUM_THREADS"] = str(max(1, usable_cores() // 2))
         self._process = subprocess.Popen(
@@ -45,7 +47,10 @@ class Rival:
     def __call__(self, layer, shape, passes):
         """shape: (1, 3, H, W). Returns the number that it answers with."""
         print(layer, *shape[2:], passes, file=self._process.stdin, flush=True)
-        return float(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise InputError(f"the process that runs {self._kind} ended; `python -m fmi_mx.rivals {self._kind}` says why")
+        return float(answer)
 
     def __enter__(self):
         return self
@@ -133,7 +138,8 @@ def peak_memory(layer, shape, passes):
     """Peak resident memory of this process, GB, after a descent with L-BFGS and a probe."""
     loss, weights, target, image = random_problem(layer, shape)
     descend(Problem(loss, weights, {"target": target}, shape), image, PROBE_EARLY, Stop(passes, 0.0))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    status = Path("/proc/self/status").read_text()  # getrusage would answer with the parent's peak, where that is higher
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e9
 
 
 def _main(kind):

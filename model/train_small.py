@@ -35,7 +35,7 @@ HELD_OUT = 1 / 4  # of each region's width, on the right
 PIXELS = 64.0  # grey levels that count as 1 while training
 ACTIVATION = 30.0  # mean over training crops, of every layer that has a ReLU
 EPSILON = 1e-5
-SPARSITY = 1.0  # price of the mean activation of a layer
+SPARSITY = 1.0  # price of the mean activation of a layer, beside the sum over the batch of the classifiers' losses
 
 # Image -> regions down and across. All are free: CC0, or in the public domain (see LICENCES).
 COLOUR = {

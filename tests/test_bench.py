@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import bench_report, load_experiment, passes, rivals
+from fmi_mx import InputError, bench_report, load_experiment, passes, rivals
 from fmi_mx.cli import main
 from fmi_mx.materials import gather
 from fmi_mx.mxnet_setup import mx
@@ -39,8 +39,15 @@ def test_a_rival_answers_from_its_own_process():
 
 
 def test_the_memory_of_a_descent_is_seen():
+    ballast = np.ones(150_000_000)  # 1.2 GB of this process, which is not the descent's
     with rivals.Rival("memory") as rival:
-        assert 0.05 < rival("relu1_2", (1, 3, 32, 32), 2) < 2
+        assert 0.05 < rival("relu1_2", (1, 3, 32, 32), 2) < 0.8
+    assert ballast.all()
+
+
+def test_a_rival_that_dies_is_said_to_have_died():
+    with rivals.Rival("nonsense") as rival, pytest.raises(InputError, match="the process that runs nonsense ended"):
+        rival("relu1_2", (1, 3, 32, 32), 2)
 
 
 def test_the_authors_way_takes_their_steps(monkeypatch):
@@ -116,22 +123,30 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(bench, "LAYERS", ("relu1_2",))
     monkeypatch.setattr(bench, "LARGEST", ("relu1_2", (1, 3, 32, 32)))
     monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
+    monkeypatch.setattr(bench, "width_of", lambda _: 1)
     monkeypatch.setattr(bench, "growth", lambda *_: {"pixels": [], "filters": []})
     out = tmp_path / "new" / "bench"
     assert main(["bench", "--weights", str(SMALL), "--images", str(tmp_path), "--out", str(out)]) == 0
     report = json.loads(out.with_suffix(".json").read_text())
     assert report["summary"]["lbfgs"]["cells"] == len(report["race"]) == 1
     assert report["passes"][0]["layer"] == "relu1_2"
-    assert capsys.readouterr().out.splitlines()[-1] == str(out.with_suffix(".png"))
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}.json {out}.png"
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_benchmark_that_could_not_finish_is_refused_at_the_door(tmp_path, capsys):
+def test_a_benchmark_that_could_not_finish_is_refused_at_the_door(tmp_path, capsys, monkeypatch):
+    from fmi_mx import bench
+
     (tmp_path / "bench.png").mkdir()
     files = ["--weights", str(SMALL), "--images", str(tmp_path)]
     assert main(["bench", *files, "--out", str(tmp_path / "b")]) == 2
     assert "golden_gate" in capsys.readouterr().err
     cv2.imwrite(str(tmp_path / "golden_gate.png"), np.zeros((64, 64, 3), np.uint8))
+    assert main(["bench", *files, "--out", str(tmp_path / "b")]) == 2
+    assert "the authors' way is timed with the whole VGG-19" in capsys.readouterr().err
+    monkeypatch.setattr(bench, "width_of", lambda _: 1)
+    assert main(["bench", *files, "--out", "/"]) == 2
+    assert "no name for a figure" in capsys.readouterr().err
     assert main(["bench", *files, "--out", str(tmp_path / "bench")]) == 2
     assert "cannot be written" in capsys.readouterr().err
     assert main(["bench", "--weights", str(tmp_path / "none"), "--images", str(tmp_path), "--out", str(tmp_path / "b")]) == 2

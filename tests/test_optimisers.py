@@ -143,6 +143,18 @@ def test_no_image_is_changed_after_it_was_yielded(name):
         assert (image.asnumpy() == then).all()
 
 
+def test_a_loss_without_a_gradient_ends_the_descent():
+    class Silent:
+        def loss_and_gradient(self, image):
+            return mx.nd.ones((1,)), mx.nd.zeros_like(image)
+
+    optimiser = load_experiment(ROOT / "experiments" / "fig3.yaml", preset="fast").optimiser
+    end = descend(Silent(), mx.nd.ones((1, 3, 2, 4)), optimiser, Stop(passes=50, change=0.0))
+    assert end.stopped == "descent"
+    assert len(end.losses) <= 3
+    assert (end.image.asnumpy() == 1).all()
+
+
 def test_an_optimiser_that_finds_no_way_down_ends_the_descent():
     bowl = Bowl()
     best = mx.nd.array(bowl.b * 20 / bowl.a)

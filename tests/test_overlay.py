@@ -101,6 +101,7 @@ def test_the_sgd_of_the_list_is_that_of_fig3():
     [
         ({"optimiser.name": "lbgfs"}, "must be sgd or adam or lbfgs, is 'lbgfs' .did you mean 'lbfgs'"),
         ({"optimiser.history": 5}, "unknown key 'optimiser.history'"),
+        ({"optimiser.name": ["lbfgs"]}, "must be sgd or adam or lbfgs, is"),
         ({"optimiser.name": "lbfgs", "optimiser.box": [255, 0]}, "lowest value below the highest"),
         ({"optimiser.name": "lbfgs", "optimiser.box": "none"}, "or null for no box"),
         ({"optimiser.name": "lbfgs", "optimiser.probes": [-1]}, "probes: must be a whole number"),

@@ -91,4 +91,4 @@ def test_the_inversions_of_a_filter_are_of_one_texture(tmp_path):
     np.savez(tmp_path / "random.npz", **random)
     by_chance = recognised(inversions(tmp_path / "random.npz", tmp_path))
     assert trained >= 14, f"{trained} of 20 filters are recognised"
-    assert by_chance <= trained / 2, f"{by_chance} of 20 with random weights, {trained} with the trained ones"
+    assert by_chance <= 4, f"{by_chance} of 20 with random weights, {trained} with the trained ones"
