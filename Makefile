@@ -34,7 +34,7 @@ SETTINGS_fig4 := images=golden_gate draws=12
 .PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings test lint bench doctor clean
 
 help:
-	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: nothing to download, done in a minute"
+	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: no weights or images to fetch, a minute of computing"
 	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
 	@echo "make figures   all five figures"
 	@echo "make claims    the paper's claims, tested with intervals and controls: writes claims.md, claims.json and claims.png"
@@ -42,7 +42,8 @@ help:
 	@echo "make settings  which settings made the authors' panel of Fig. 3"
 	@echo "make test      install and test; make lint checks the style"
 	@echo "make doctor    what this machine has, and what is missing"
-	@echo "make setup | model | images | panels | bench | clean"
+	@echo "make bench     what a pass costs, and how long each optimiser takes to the authors' loss: half an hour"
+	@echo "make setup | model | images | panels | clean"
 	@echo "Variables: WEIGHTS=FILE IMAGES=DIR PANELS=DIR DEVICE=auto|cpu|gpu|gpu:N OUT=DIR SET=\"KEY=VALUE ...\" EXTRA=cpu|cu112 PYTHON=..."
 
 setup: $(INSTALLED)

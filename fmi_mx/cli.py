@@ -31,7 +31,8 @@ def main(arguments=None):
         print("fmi: error:", " ".join(f"{error.filename or ''} {error.strerror or error}".split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fmi: interrupted; the same command resumes", file=sys.stderr)
+        kept = "" if options.command is _bench else "; the same command resumes"
+        print(f"fmi: interrupted{kept}", file=sys.stderr)
         return 130
 
 
