@@ -1,11 +1,11 @@
 """The benchmark's numbers as lines to read and as a picture."""
 
-import io
 import math
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from .figures import png
 
 
 def pass_lines(found):
@@ -93,6 +93,4 @@ def draw(found, names):
             axis.legend(fontsize=6)
     figure.supxlabel("seconds")
     figure.supylabel("lowest loss so far")
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
+    return png(figure)

@@ -1,10 +1,9 @@
 """The picture of the claims: a panel each."""
 
-import io
-
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from .figures import png
 
 DPI = 120
 COLOURS = {"trained": "tab:blue", "random weights": "tab:orange", "white noise": "grey"}
@@ -20,9 +19,7 @@ def draw(report):
     _levels(top[1], report)
     _style(bottom[0], report)
     _components(bottom[1], report)
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
+    return png(figure)
 
 
 def _retrieval(axis, report):

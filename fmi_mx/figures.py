@@ -154,8 +154,13 @@ LAYOUTS = {
 
 def grid(parts: List[Part], note=""):
     """Draws parts below one another, note above them. Returns the PNG's bytes."""
+    return png(lay_out(parts, note))
+
+
+def png(figure):
+    """A matplotlib ``Figure`` as the bytes of a PNG."""
     data = io.BytesIO()
-    FigureCanvasAgg(lay_out(parts, note)).print_png(data)
+    FigureCanvasAgg(figure).print_png(data)
     return data.getvalue()
 
 

@@ -1,12 +1,10 @@
 """The picture of a comparison: our cells and the panel's side by side with their ranks, or our draws behind the authors'."""
 
-import io
-
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .authors import row_of
+from .figures import png
 
 DPI = 120
 LABEL, TITLE, HEIGHT, GAP = 0.4, 0.25, 1.3, 0.1  # inches: left of a row, above a picture, of a picture, between pictures
@@ -74,6 +72,4 @@ def _png(text, rows):
             axis.set_title(title, fontsize=8, pad=2)
             if c == 0:
                 axis.set_ylabel(label, fontsize=9)
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
+    return png(figure)

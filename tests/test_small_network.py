@@ -13,7 +13,8 @@ from fmi_mx.convert import network_of
 from fmi_mx.descriptors import describe, positions
 from fmi_mx.fetch import checksums
 from fmi_mx.materials import gather
-from fmi_mx.vgg19 import weight_shapes, width_of
+from fmi_mx.random_weights import he_normal
+from fmi_mx.vgg19 import width_of
 from fmi_mx.weights import array_digest, read_weights
 
 SMALL = ROOT / "model" / "small.params"
@@ -83,12 +84,7 @@ def recognised(found):
 
 def test_the_inversions_of_a_filter_are_of_one_texture(tmp_path):
     trained = recognised(inversions(SMALL, tmp_path))
-    generator = np.random.default_rng(1)
-    random = {
-        name: generator.normal(0, np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1, shape).astype(np.float32)
-        for name, shape in weight_shapes(1 / 8).items()
-    }
-    np.savez(tmp_path / "random.npz", **random)
+    np.savez(tmp_path / "random.npz", **he_normal(1 / 8, np.random.default_rng(1)))
     by_chance = recognised(inversions(tmp_path / "random.npz", tmp_path))
     assert trained >= 14, f"{trained} of 20 filters are recognised"
     assert by_chance <= 4, f"{by_chance} of 20 with random weights, {trained} with the trained ones"

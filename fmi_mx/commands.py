@@ -1,0 +1,162 @@
+"""What each command of ``fmi`` does with its options. Modules are imported where they are used, so that a command that
+needs no MXNet does not wait for it. A function returns the exit code, or None for 0."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from .errors import InputError
+from .overlay import YAML_ERRORS
+
+ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
+
+
+def _overrides(pairs):
+    """``KEY=VALUE`` strings as a dict, values read as YAML."""
+    values = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InputError(f"--set takes KEY=VALUE, is {pair!r}")
+        try:
+            values[key] = yaml.safe_load(value)
+        except YAML_ERRORS as error:
+            raise InputError(f"--set {pair}: the value is not YAML ({error})") from error
+    return values
+
+
+def run_experiment(options):
+    from . import figures
+    from .cell import cells
+    from .experiment import load_experiment
+    from .progress import Progress
+    from .run import run
+
+    experiment = load_experiment(options.experiment, **_overrides(options.overrides))
+    out = Path(options.out or Path("figures") / experiment.figure)
+    figures.check_place(out)
+    progress = Progress(cells(experiment), sys.stderr)
+    try:
+        run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
+    finally:
+        progress.close()
+    print(figures.draw(out))
+
+
+def plot_figure(options):
+    from . import figures
+
+    print(figures.draw(options.folder))
+
+
+def assess_claims(options):
+    from .claims import assess
+    from .claims_report import lines
+    from .claims_settings import load_settings
+
+    settings = load_settings(options.claims, _overrides(options.overrides))
+    report = assess(settings, options.out, options.weights, options.images, options.device, sys.stderr)
+    print("\n".join(lines(report)))
+    for suffix in ("md", "json", "png"):
+        print(Path(options.out) / f"claims.{suffix}")
+
+
+def compare_runs(options):
+    from .compare import compare
+    from .tables import lines, settings_lines
+
+    reports = {}
+    for folder in options.folders:
+        reports[Path(folder).name] = compare(folder, options.panel, options.weights, options.device)
+        print("\n".join([*lines(reports[Path(folder).name]), ""]), flush=True)
+    if len(reports) > 1:
+        print("\n".join(settings_lines(reports)))
+
+
+def fetch_weights(options):
+    from .convert import convert
+    from .fetch import fetch_first, read_sources
+    from .weights import read_weights
+
+    target = ROOT / "model" / "vgg19.params"
+    if target.is_file() and options.source is None:
+        read_weights(target)
+        print(f"{target}: there already, and whole")
+        return
+    for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), ROOT / "model", options.source):
+        if isinstance(step, str):
+            print(step, flush=True)
+        else:
+            convert(step[1], target)
+            step[1].unlink()
+            print(f"{target}: written")
+
+
+def convert_weights(options):
+    from .convert import convert
+
+    provenance = convert(options.source, options.to)
+    for conversion in provenance["conversions"]:
+        print(conversion)
+    print(f"{options.to}: {provenance['network']}")
+
+
+def check_weights(options):
+    from .convert import network_of
+    from .weights import read_weights, weights_digest
+
+    arrays = read_weights(options.file)
+    network = network_of(arrays, options.file)
+    print(f"{options.file}: all 32 arrays of VGG-19; {network}; SHA-256 of the numbers {weights_digest(arrays)}")
+
+
+def normalise_weights(options):
+    from .fetch import read_sources
+    from .rescale import normalise
+
+    names = list(read_sources(ROOT / "experiments" / "images" / "sources.yaml"))
+    print(f"{options.to}: {normalise(options.weights, options.to, names, options.images)['network']}")
+
+
+def diff_weights(options):
+    import numpy as np
+
+    from .convert import read_any
+
+    one, two = read_any(options.one)[0], read_any(options.two)[0]
+    for name, array in one.items():
+        print(f"{name:16} {np.abs(array - two[name]).max():.3g}")
+
+
+def fetch_images(_):
+    _fetch_all(ROOT / "experiments" / "images")
+
+
+def fetch_panels(_):
+    _fetch_all(ROOT / "experiments" / "panels")
+
+
+def _fetch_all(folder):
+    """Downloads everything that a folder's sources.yaml lists."""
+    from .fetch import fetch, read_sources
+
+    for entry in read_sources(folder / "sources.yaml").values():
+        path, downloaded = fetch(entry, folder)
+        print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right", flush=True)
+
+
+def examine_machine(options):
+    from .doctor import examine
+
+    facts = examine(options.weights, options.images, options.device)
+    for good, fact, remedy in facts:
+        print(f"ok       {fact}" if good else f"MISSING  {fact}; to mend it: {remedy}")
+    return 0 if all(good for good, _, _ in facts) else 1
+
+
+def run_benchmark(options):
+    from .bench import bench
+
+    bench(options.out, options.weights, options.images, options.device, lambda line: print(line, flush=True))
+    print(f"{options.out}.json {options.out}.png")
