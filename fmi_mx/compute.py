@@ -56,7 +56,8 @@ def begin(experiment, cell, materials, out=None):
     image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
     net = vgg19(experiment.pool, width_of(weights))
     goal = objective(experiment, cell, Inputs(net, weights, content, style, source, generator))
-    return Beginning(Problem(goal.loss, weights, goal.constants, content.shape), image, content, goal.facts)
+    problem = Problem(goal.loss, weights, goal.constants, content.shape, experiment.precision)
+    return Beginning(problem, image, content, goal.facts)
 
 
 def invert(experiment, cell, materials, out, on_pass):
@@ -81,6 +82,7 @@ def invert(experiment, cell, materials, out, on_pass):
         **beginning.facts,
         "seconds": round(time.perf_counter() - started, 3),
         "device": str(descent.image.context),
+        "precision": beginning.problem.precision,
     }
     if cell.method == "fmi":
         weights = materials.weights

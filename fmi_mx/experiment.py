@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-from . import codes, entries, images, losses, vgg19
+from . import codes, entries, images, losses, precision, vgg19
 from .cell import cells, image_name
 from .errors import InputError
 from .lbfgs import LBFGS
@@ -42,6 +42,7 @@ class Experiment:
     beta: Optional[float] = None
     normalise: Optional[str] = None
     pool: Optional[str] = None
+    precision: Optional[str] = None
     seed: Optional[int] = None
     start: Optional[float] = None
     optimiser: Optional[object] = None
@@ -69,7 +70,7 @@ def load_experiment(path, /, **overrides):
 
 def from_data(data):
     """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
-    experiment = Experiment(**read_keys(data, _schema(data)))
+    experiment = Experiment(**read_keys(data, _schema(data), precision="float32"))  # a file without it means the authors'
     _check_together(experiment)
     return experiment
 
@@ -190,7 +191,7 @@ def _optimiser(value):
 
 def _stop(value):
     schema = {"passes": whole(1, 10**6), "change": number(0), "every": whole(1, 10**6)}
-    return Stop(**read_keys({"every": 1, **mapping(value)}, schema))  # a file without it means the authors' rule
+    return Stop(**read_keys(mapping(value), schema, every=1))  # a file without it means the authors' rule
 
 
 _LAYERS = {"layers": list_of(entries.one(entries.layer))}
@@ -206,6 +207,7 @@ _POOL = {"pool": choice(*vgg19.POOLINGS)}
 _DESCENT = {
     **_EVERY,
     **_POOL,
+    "precision": choice(*precision.PRECISIONS),
     "seed": whole(0, 2**63),
     "start": number(0, above=True),
     "optimiser": _optimiser,

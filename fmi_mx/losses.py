@@ -11,9 +11,9 @@ def inversion_loss(code, target):
     code, target: Symbols (B, C, M, N). Returns a Symbol (B,): the sum over C, M and N of (code - target)^2, without a
     factor. The authors step along code - target, half of this loss's gradient: ``rescale: 0.5`` of the optimiser.
     """
-    # Summed by feature map first: MXNet reduces those in parallel, but all three axes at once on one core.
-    by_feature_map = mx.sym.sum(mx.sym.square(code - target), axis=(2, 3))
-    return mx.sym.sum(by_feature_map, axis=1)
+    # A dot product: square and sum, even axis by axis, take MXNet longer. Reshaped first, the code is float32 when subtracted.
+    apart = _flat(code) - _flat(target)
+    return mx.sym.reshape(mx.sym.batch_dot(apart, apart, transpose_b=True), shape=(-1,))
 
 
 NORMALISATIONS = ("paper", "authors")
@@ -74,6 +74,10 @@ def positions(code):
     """M N of a code, a Symbol (B,) without gradient: shapes are not known to a Symbol, so one feature map is counted."""
     ones = mx.sym.ones_like(mx.sym.slice_axis(code, axis=1, begin=0, end=1))
     return mx.sym.BlockGrad(mx.sym.sum(ones, axis=(1, 2, 3)))
+
+
+def _flat(code):
+    return mx.sym.reshape(code, shape=(0, 1, -1))
 
 
 def _content(content, target, normalise):

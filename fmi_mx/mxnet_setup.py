@@ -98,7 +98,7 @@ def prepare_environment():
 def import_mxnet():
     """Prepares and imports MXNet. Returns the module; raises InputError (one line, with the remedy) where it cannot."""
     with _import_lock:
-        if "mxnet" in sys.modules:
+        if "mxnet.contrib.amp" in sys.modules:
             return sys.modules["mxnet"]
         prepare_environment()
         for name, kind in _REMOVED_ALIASES.items():
@@ -107,6 +107,7 @@ def import_mxnet():
         try:
             if "mxnet-cu112" in installed_builds():
                 load_cuda_libraries()
+            importlib.import_module("mxnet.contrib.amp")  # which MXNet itself does not import
             return importlib.import_module("mxnet")
         except (ImportError, OSError, AttributeError) as error:
             reason = str(error).splitlines()[0]

@@ -121,13 +121,13 @@ class Adam:
             step = Step(image, image, evaluated, loss)
 
 
-def descend(problem, image, optimiser, stop, callback=None, goal=float("-inf")):
+def descend(problem, image, optimiser, stop, callback=None, reached=None):
     """Minimises the loss of a problem, beginning at image.
 
     problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
     optimiser: ``SGD``, ``Adam`` or ``LBFGS``. stop: ``Stop``. callback: called with a ``Pass`` after each.
-    goal: a loss at which it ends, whatever ``stop`` says. Returns a ``Descent``. Raises FloatingPointError when the loss or
-    the image is no longer finite.
+    reached: called with the loss and the image of each pass whose image was kept; true ends the descent, whatever ``stop``
+    says. Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
     """
     steps = optimiser.steps(image.copy())
     step, losses, stopped = next(steps), [], "passes"
@@ -150,7 +150,7 @@ def descend(problem, image, optimiser, stop, callback=None, goal=float("-inf")):
             raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
-        if value <= goal and step.loss is loss:  # the image was kept
+        if reached and step.loss is loss and reached(value, step.evaluated):
             stopped = "goal"
             break
         if number % stop.every == 0 and step.image is not before:  # a trial that was refused says nothing of the picture

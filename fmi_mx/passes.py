@@ -6,6 +6,7 @@ import time
 from . import rivals
 from .mxnet_setup import mx
 from .optimisers import Stop, descend
+from .precision import PRECISIONS
 from .problem import Problem
 
 SHAPE = (1, 3, 192, 256)
@@ -15,11 +16,12 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
     """Seconds a pass of an inversion at a layer, 256x192, random weights (the speed is the same).
 
     device: ``mx.Context``. optimiser: e.g. ``SGD``. others: name -> ``Rival``. Each round times ``passes`` passes of the
-    bare executor, then of ``descend``, then of each other. Returns a dict: layer, seconds_executor, seconds_loop and
-    seconds_NAME (medians), ratio (median over the rounds of loop to executor), ratio_NAME (of NAME to the loop).
+    bare executor, of ``descend``, of ``descend`` in bfloat16 where the device has it, and of each other. Returns a dict:
+    layer, seconds_executor, seconds_loop and seconds_NAME (medians), ratio (median over the rounds of loop to executor),
+    ratio_NAME (of NAME to the loop).
     """
     loss, weights, target, image = rivals.random_problem(layer, SHAPE, device)
-    problem = Problem(loss, weights, {"target": target}, SHAPE)
+    problems = [Problem(loss, weights, {"target": target}, SHAPE, precision) for precision in PRECISIONS]
     executor = _bare_executor(loss, weights, target, image)
     ones = mx.nd.ones((SHAPE[0],), ctx=device)
 
@@ -29,11 +31,13 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
             executor.backward([ones])
         mx.nd.waitall()
 
-    def loop():
+    def loop(problem):
         descend(problem, image, optimiser, Stop(passes=passes, change=0.0))
         mx.nd.waitall()
 
-    timers = {"executor": lambda: _seconds(bare), "loop": lambda: _seconds(loop)}
+    timers = {"executor": lambda: _seconds(bare), "loop": lambda: _seconds(lambda: loop(problems[0]))}
+    if problems[1].precision == "bfloat16":
+        timers["bfloat16"] = lambda: _seconds(lambda: loop(problems[1]))
     for name, rival in dict(others).items():
         timers[name] = lambda rival=rival: rival(layer, SHAPE, passes)
     for timer in timers.values():  # warm up
@@ -42,7 +46,7 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
     result = {"layer": layer, "ratio": statistics.median(one["loop"] / one["executor"] for one in found)}
     for name in timers:
         result[f"seconds_{name}"] = statistics.median(one[name] for one in found) / passes
-    for name in dict(others):
+    for name in list(timers)[2:]:
         result[f"ratio_{name}"] = statistics.median(one[name] / one["loop"] for one in found)
     return result
 

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from dataclasses import replace
 
 from . import rivals
 from .cell import cells
@@ -11,33 +12,36 @@ from .optimisers import Stop, descend
 
 ROUNDS, PASSES = 3, 3  # how often, and how many passes at a time, the authors' way is timed
 MOST = 200  # passes, to their loss; their own are fewer
+ROUNDING = 1.01  # bfloat16 sees a loss up to this multiple of what it is
 
 
-def race(experiment, optimisers, preset, materials, on_cell=None):
+def race(experiment, racers, preset, materials, on_cell=None):
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
-    experiment: an ``Experiment`` of method fmi. optimisers: name -> optimiser; it runs until it is there, at most ``MOST``
-    passes. preset: an ``Experiment`` whose optimiser runs until its own stop. materials: of the experiment. on_cell(dict) is
-    called after each cell. Returns a list of dicts, one a cell: name, layer, loss (the last of the experiment's own
-    optimiser, ``sgd``), and for ``sgd``, ``authors``, ``preset`` and the names given a dict: passes and seconds. ``authors``
-    makes the passes of ``sgd``, each as long as one of theirs takes; the others were run, and have besides the curve of
-    (seconds, loss), the last loss, why they stopped, whether they reached the authors' loss, and saturated, the share of the
-    last image's values at or beyond 0 and 255.
+    experiment: an ``Experiment`` of method fmi, in float32. racers: name -> ``Experiment`` whose optimiser runs, in its
+    precision, until it is there, at most ``MOST`` passes. preset: an ``Experiment`` whose optimiser runs until its own stop.
+    materials: of the experiment. on_cell(dict) is called after each cell. Returns a list of dicts, one a cell: name, layer,
+    loss (the last of the experiment's own optimiser, ``sgd``), and for ``sgd``, ``authors``, ``preset`` and the names given a
+    dict: passes and seconds. ``authors`` makes the passes of ``sgd``, each as long as one of theirs takes; the others were
+    run, and have besides precision, the curve of (seconds, loss), the last loss, why they stopped, whether they reached the
+    authors' loss, and saturated, the share of the last image's values at or beyond 0 and 255. Every loss but a curve's is
+    computed in float32.
     """
     found = []
     with rivals.Rival("authors") as authors:
         for cell in cells(experiment):
-            beginning = begin(experiment, cell, materials)
-            beginning.problem.loss_and_gradient(beginning.image)[0].asnumpy()  # makes MXNet's workspaces
+            beginning = _begin(experiment, cell, materials)
             sgd = _run(beginning, experiment.optimiser, experiment.stop)
-            goal, layer = sgd["loss"], cell.layers[0]
+            goal, layer, exact = sgd["loss"], cell.layers[0], beginning.problem
             times = [authors(layer, beginning.image.shape, PASSES) / PASSES for _ in range(ROUNDS)]
             one = {"name": cell.name, "layer": layer, "loss": goal, "sgd": sgd}
             one["authors"] = {"passes": sgd["passes"], "seconds": sgd["passes"] * statistics.median(times)}
-            for name, optimiser in optimisers.items():
-                one[name] = _run(beginning, optimiser, Stop(MOST, 0.0), goal)
-            one["preset"] = _run(beginning, preset.optimiser, preset.stop)
-            for name in ("sgd", *optimisers, "preset"):
+            for name, racer in racers.items():
+                start = _begin(replace(experiment, precision=racer.precision), cell, materials)
+                one[name] = _run(start, racer.optimiser, Stop(MOST, 0.0), exact, goal)
+            start = _begin(replace(experiment, precision=preset.precision), cell, materials)
+            one["preset"] = _run(start, preset.optimiser, preset.stop, exact)
+            for name in ("sgd", *racers, "preset"):
                 one[name]["reached"] = one[name]["loss"] <= goal
             found.append(one)
             if on_cell:
@@ -45,17 +49,31 @@ def race(experiment, optimisers, preset, materials, on_cell=None):
     return found
 
 
-def _run(beginning, optimiser, stop, goal=float("-inf")):
-    """One descent, timed: what ``race`` says of it."""
+def _begin(experiment, cell, materials):
+    """A beginning whose executor has made its workspaces."""
+    beginning = begin(experiment, cell, materials)
+    beginning.problem.loss_and_gradient(beginning.image)[0].asnumpy()
+    return beginning
+
+
+def _run(beginning, optimiser, stop, exact=None, goal=None):
+    """One descent, timed, to a goal where there is one: what ``race`` says of it. exact: the ``Problem`` in float32."""
+    problem = beginning.problem
+    loss_of = lambda image: float(exact.loss_and_gradient(image)[0].asscalar())  # noqa: E731
+    if problem.precision == "float32":
+        reached = lambda loss, _: loss <= goal  # noqa: E731
+    else:
+        reached = lambda loss, image: loss <= ROUNDING * goal and loss_of(image) <= goal  # noqa: E731
     curve, began = [], time.perf_counter()
     clock = lambda done: curve.append((time.perf_counter() - began, done.loss))  # noqa: E731
-    end = descend(beginning.problem, beginning.image, optimiser, stop, clock, goal)
+    end = descend(problem, beginning.image, optimiser, stop, clock, None if goal is None else reached)
     pixels = end.image.asnumpy() + MEAN.reshape(1, 3, 1, 1)
     return {
+        "precision": problem.precision,
         "passes": len(curve),
         "seconds": curve[-1][0],
         "curve": curve,
-        "loss": end.loss,
+        "loss": end.loss if problem.precision == "float32" else loss_of(end.evaluated),
         "stopped": end.stopped,
         "saturated": float(((pixels <= 0) | (pixels >= 255)).mean()),
     }

@@ -69,7 +69,8 @@ def raced(tmp_path_factory):
     authors = load_experiment(fig3, **small)
     preset = load_experiment(fig3, preset="fast", **{"stop.passes": 5})
     materials = gather(authors, SMALL, tmp_path_factory.mktemp("none"), "cpu")
-    return race(authors, {"lbfgs": preset.optimiser}, preset, materials)
+    lbfgs = load_experiment(fig3, preset="fast", precision="float32")
+    return race(authors, {"lbfgs": lbfgs, "lbfgs_bfloat16": load_experiment(fig3, preset="fast")}, preset, materials)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):

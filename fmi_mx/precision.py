@@ -1,0 +1,33 @@
+"""In which numbers the convolutions compute: float32, or bfloat16 where the processor multiplies those faster.
+
+bfloat16 has float32's range and 8 significant bits. Weights, image, targets, losses and gradients stay float32: only what
+passes from one layer to the next is rounded.
+"""
+
+from pathlib import Path
+
+from .mxnet_setup import mx
+
+PRECISIONS = ("float32", "bfloat16")
+INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # as Linux names them; without one oneDNN is slower in bfloat16, or cannot
+
+
+def instructions(cpuinfo=Path("/proc/cpuinfo")):
+    """Those of ``INSTRUCTIONS`` that the processor has."""
+    try:
+        flags = cpuinfo.read_text().split()
+    except OSError:  # not Linux
+        return []
+    return [name for name in INSTRUCTIONS if name in flags]
+
+
+def computed_in(precision, device):
+    """The precision that a device computes in when asked for one of ``PRECISIONS``: ``bfloat16`` on a CPU that has
+    instructions for it, else ``float32``. device: ``mx.Context``."""
+    able = device.device_type == "cpu" and instructions()
+    return precision if able else "float32"
+
+
+def in_bfloat16(symbol):
+    """The same graph with its convolutions, and what lies between them, in bfloat16 (MXNet's automatic mixed precision)."""
+    return mx.contrib.amp.convert_symbol(symbol, target_dtype="bfloat16")
