@@ -9,6 +9,7 @@ from .experiment import FIG3, load_experiment
 from .materials import gather
 from .mxnet_setup import choose_device
 from .passes import growth, loop_against_executor
+from .precision import computed_in
 from .race import race
 from .vgg19 import width_of
 
@@ -31,13 +32,14 @@ def bench(out, weights, images, device, say):
         raise InputError(f"weights {weights}: the authors' way is timed with the whole VGG-19; give weights of it")
     figures.check_place(out)
     report = {"passes": _passes(authors.optimiser, chosen)}
-    _say_all(say, f"one pass, 256x192, {chosen}", *bench_report.pass_lines(report["passes"]))
+    rivals_on = "" if chosen.device_type == "cpu" else "; the authors' way and PyTorch on the CPU"
+    _say_all(say, f"one pass, 256x192, {chosen}{rivals_on}", *bench_report.pass_lines(report["passes"]))
     with rivals.Rival("memory") as memory:
         report["peak_gb"] = memory(*LARGEST, 14)
     say(f"peak memory of a descent at {LARGEST[0]} of 512x384: {report['peak_gb']:.2f} GB")
     report["growth"] = growth(chosen, authors.optimiser)
     _say_all(say, *bench_report.growth_lines(report["growth"]))
-    racers = _racers()
+    racers = _racers(preset, chosen)
     names = ("sgd", *racers, "preset")
     on_cell = lambda one: say(bench_report.race_line(one, names))  # noqa: E731
     report["race"] = race(authors, racers, preset, materials, on_cell)
@@ -49,15 +51,14 @@ def bench(out, weights, images, device, say):
     return report
 
 
-def _racers():
-    """Adam, L-BFGS, and L-BFGS in the fast preset's precision; without the box, outside which the authors' images are."""
+def _racers(preset, device):
+    """Adam, L-BFGS, and L-BFGS in the preset's precision where the device has it: name -> ``Experiment``. No box, for the
+    authors' images leave it."""
     free = {"optimiser.name": "lbfgs", "optimiser.box": None}
-    fast = load_experiment(FIG3, preset="fast")
-    return {
-        "adam": load_experiment(FIG3, **{"optimiser.name": "adam"}),
-        "lbfgs": load_experiment(FIG3, **free),
-        f"lbfgs_{fast.precision}": load_experiment(FIG3, precision=fast.precision, **free),
-    }
+    racers = {"adam": load_experiment(FIG3, **{"optimiser.name": "adam"}), "lbfgs": load_experiment(FIG3, **free)}
+    if computed_in(preset.precision, device) != racers["lbfgs"].precision:
+        racers[f"lbfgs_{preset.precision}"] = load_experiment(FIG3, precision=preset.precision, **free)
+    return racers
 
 
 def _passes(optimiser, device):

@@ -108,7 +108,7 @@ def check_weights(options):
 
     arrays = read_weights(options.file)
     network = network_of(arrays, options.file)
-    print(f"{options.file}: all 32 arrays of VGG-19; {network}; SHA-256 of the numbers {weights_digest(arrays)}")
+    print(f"{options.file}: all 32 arrays; {network}; SHA-256 of the numbers {weights_digest(arrays)}")
 
 
 def normalise_weights(options):

@@ -9,6 +9,7 @@ from . import gpu
 from .errors import InputError
 from .images import find_image
 from .mxnet_setup import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, usable_cores
+from .precision import instructions
 from .weights import read_weights
 
 PAPER_IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
@@ -20,8 +21,8 @@ def examine(weights, images, device):
     Returns a list of (good, fact, remedy): whether it is as it should be, one line, and what mends it (empty where good).
     Nothing is raised: what cannot be found out is itself a fact.
     """
-    checks = [_python(), _numpy(), _opencv(), _build(), *_cuda(), _gpus(), _import(), _threads(), _device(device)]
-    found = [*checks, _weights(weights), *_images(images)]
+    machine = [_python(), _numpy(), _opencv(), _build(), *_cuda(), _gpus(), _import(), _threads(), _bfloat16()]
+    found = [*machine, _device(device), _weights(weights), *_images(images)]
     return [(good, " ".join(fact.split()), remedy) for good, fact, remedy in found]
 
 
@@ -91,6 +92,11 @@ def _gpus():
 def _threads():
     asked = os.environ.get("OMP_NUM_THREADS", str(usable_cores()))
     return True, f"threads: {asked}, of {usable_cores()} cores that may be used", ""
+
+
+def _bfloat16():
+    found = ", ".join(instructions())
+    return True, f"bfloat16: {found or 'the processor has no instructions for it; the fast preset takes float32'}", ""
 
 
 def _device(text):

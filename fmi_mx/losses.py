@@ -11,7 +11,7 @@ def inversion_loss(code, target):
     code, target: Symbols (B, C, M, N). Returns a Symbol (B,): the sum over C, M and N of (code - target)^2, without a
     factor. The authors step along code - target, half of this loss's gradient: ``rescale: 0.5`` of the optimiser.
     """
-    # A dot product: square and sum, even axis by axis, take MXNet longer. Reshaped first, the code is float32 when subtracted.
+    # A dot product: square and sum, even axis by axis, take MXNet longer. Reshaped, a code in bfloat16 becomes float32.
     apart = _flat(code) - _flat(target)
     return mx.sym.reshape(mx.sym.batch_dot(apart, apart, transpose_b=True), shape=(-1,))
 

@@ -27,14 +27,15 @@ def read_data(path):
 def lay_over(data, overrides, known):
     """Replaces values of an experiment's data, in place.
 
-    overrides: dotted key -> value. ``preset`` comes first, whatever its place: the name of a file of the clone's
-    experiments, or a path. known: the keys that a preset may have. Raises InputError for a key that the data does not have.
+    overrides: dotted key -> value. Two come first, whatever their places: ``preset``, the name of a file of the clone's
+    experiments, or a path; and ``optimiser.name``, which brings settings that others may change. known: the keys that a
+    preset may have. Raises InputError for a key that the data does not have.
     """
     overrides = dict(overrides)
     if "preset" in overrides:
         _lay_preset(data, overrides.pop("preset"), known)
-    for key, value in overrides.items():
-        _replace(data, key, value)
+    for key in sorted(overrides, key=lambda key: key != "optimiser.name"):
+        _replace(data, key, overrides[key])
 
 
 def _lay_preset(data, preset, known):

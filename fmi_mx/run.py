@@ -16,7 +16,7 @@ from .experiment import as_data, from_data
 from .images import png_bytes
 from .materials import gather
 from .mxnet_setup import installed_builds
-from .vgg19 import width_of
+from .vgg19 import WIDTHS, width_of
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
 _CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
@@ -59,11 +59,14 @@ def read_run(folder):
     try:
         finished = json.loads((Path(folder) / "run.json").read_text())
         from_data(finished["experiment"])
+        finished.setdefault("width", 1)
+        if finished["width"] not in WIDTHS:
+            raise InputError(f"width {finished['width']!r} is not known")
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(
             f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
         ) from error
-    return {"width": 1, **finished}
+    return finished
 
 
 def specify(experiment, cell, materials, predecessor_digest):

@@ -231,19 +231,23 @@ def refusals(folder):
     """(folder, panel, what the error says) of everything that cannot be compared."""
     panel = panel_file(folder, "fmi")
     places = {}
-    for place in ("empty", "maps", "neckarfront", "transfer", "rmci", "short"):
+    for place in ("empty", "maps", "neckarfront", "transfer", "rmci", "short", "wide"):
         (folder / place).mkdir()
     places["maps"] = run_folder(folder / "maps", "fmi", {})
     maps = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml"))
     (places["maps"] / "run.json").write_text(json.dumps({"experiment": maps}))
     places["short"] = run_folder(folder / "short", "fmi", {})
     (places["short"] / "run.json").write_text('{"experiment": {"method": "fmi"}}')
+    places["wide"] = run_folder(folder / "wide", "fmi", {})
+    finished = json.loads((places["wide"] / "run.json").read_text())
+    (places["wide"] / "run.json").write_text(json.dumps({**finished, "width": [1]}))
     places["neckarfront"] = run_folder(folder / "neckarfront", "fmi", {"neckarfront.relu1_2.f000": texture("a")})
     places["transfer"] = run_folder(folder / "transfer", "transfer", {})
     draws = {f"golden_gate.{layer}.draw{i}": texture("a", i) for layer in ("relu1_1", "relu3_1") for i in (1, 2)}
     places["rmci"] = run_folder(folder / "rmci", "rmci", draws)
     yield folder / "empty", panel, "holds no finished run (run.json); first `fmi run"
     yield places["short"], panel, "holds no finished run"
+    yield places["wide"], panel, "holds no finished run"
     yield places["maps"], panel, "of which the authors published no panel; those are fmi (Fig. 3)"
     yield places["neckarfront"], folder / "none.png", "none.png: not an image"
     yield places["neckarfront"], panel, "has none of the cells of Fig. 3's panel"

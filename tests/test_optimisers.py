@@ -74,7 +74,7 @@ def test_the_descent_stops_at_its_goal():
     bowl, start = Bowl(), mx.nd.ones((1, 3, 2, 4))
     losses = descend(bowl, start, AUTHORS_SGD, Stop(passes=12, change=0.0)).losses
     goal = losses[6]
-    end = descend(bowl, start, AUTHORS_SGD, Stop(passes=12, change=0.0), reached=lambda loss, image: loss <= goal)
+    end = descend(bowl, start, AUTHORS_SGD, Stop(passes=12, change=0.0), reached=lambda loss, _: loss <= goal)
     assert end.stopped == "goal"
     assert end.losses[-1] <= goal < min(end.losses[:-1])
 

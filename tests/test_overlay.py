@@ -83,7 +83,7 @@ def test_another_optimiser_brings_its_settings(name, kind):
     assert settings.pop("name") == name
     assert settings == given
     key = next(iter(given))
-    changed = load_experiment(figure("fig3"), **{"optimiser.name": name, f"optimiser.{key}": 2})
+    changed = load_experiment(figure("fig3"), **{f"optimiser.{key}": 2, "optimiser.name": name})  # in either order
     assert changed.optimiser == dataclasses.replace(experiment.optimiser, **{key: 2})
 
 
