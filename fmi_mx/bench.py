@@ -9,7 +9,7 @@ from .experiment import FIG3, load_experiment
 from .materials import gather
 from .mxnet_setup import choose_device
 from .passes import growth, loop_against_executor
-from .precision import computed_in
+from .precision import precision_on
 from .race import race
 from .vgg19 import width_of
 
@@ -56,7 +56,7 @@ def _racers(preset, device):
     authors' images leave it."""
     free = {"optimiser.name": "lbfgs", "optimiser.box": None}
     racers = {"adam": load_experiment(FIG3, **{"optimiser.name": "adam"}), "lbfgs": load_experiment(FIG3, **free)}
-    if computed_in(preset.precision, device) != racers["lbfgs"].precision:
+    if precision_on(preset.precision, device) != racers["lbfgs"].precision:
         racers[f"lbfgs_{preset.precision}"] = load_experiment(FIG3, precision=preset.precision, **free)
     return racers
 

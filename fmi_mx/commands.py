@@ -30,12 +30,16 @@ def run_experiment(options):
     from . import figures
     from .cell import cells
     from .experiment import load_experiment
+    from .mxnet_setup import choose_device
+    from .precision import precision_on
     from .progress import Progress
     from .run import run
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
     figures.check_place(out)
+    if experiment.precision and precision_on(experiment.precision, choose_device(options.device)) != experiment.precision:
+        print(f"{experiment.precision}: not on this device, so float32 it is", file=sys.stderr)
     progress = Progress(cells(experiment), sys.stderr)
     try:
         run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)

@@ -82,7 +82,6 @@ def invert(experiment, cell, materials, out, on_pass):
         **beginning.facts,
         "seconds": round(time.perf_counter() - started, 3),
         "device": str(descent.image.context),
-        "precision": beginning.problem.precision,
     }
     if cell.method == "fmi":
         weights = materials.weights

@@ -96,7 +96,7 @@ def _threads():
 
 def _bfloat16():
     found = ", ".join(instructions())
-    return True, f"bfloat16: {found or 'the processor has no instructions for it; the fast preset takes float32'}", ""
+    return True, f"bfloat16 on the CPU: {found or 'no instructions for it, so that the fast preset takes float32'}", ""
 
 
 def _device(text):

@@ -62,6 +62,7 @@ def load_experiment(path, /, **overrides):
         data = read_data(path)
         if "preset" in data:
             raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
+        data = _complete(data)
         lay_over(data, overrides, sorted({key for schema in _SCHEMAS.values() for key in schema}))
         return from_data(data)
     except InputError as error:
@@ -70,7 +71,7 @@ def load_experiment(path, /, **overrides):
 
 def from_data(data):
     """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
-    experiment = Experiment(**read_keys(data, _schema(data), precision="float32"))  # a file without it means the authors'
+    experiment = Experiment(**read_keys(_complete(data), _schema(data)))
     _check_together(experiment)
     return experiment
 
@@ -90,6 +91,15 @@ def as_data(experiment):
     data = {key: value for key, value in data.items() if value is not None}
     if experiment.optimiser:
         data["optimiser"] = {"name": type(experiment.optimiser).__name__.lower(), **data["optimiser"]}
+    return data
+
+
+def _complete(data):
+    """The data with the keys that files from before them lack; they mean the authors' way."""
+    if "precision" in _schema(data):
+        data = {"precision": "float32", **data}
+    if isinstance(data.get("stop"), dict):
+        data = {**data, "stop": {"every": 1, **data["stop"]}}
     return data
 
 
@@ -191,7 +201,7 @@ def _optimiser(value):
 
 def _stop(value):
     schema = {"passes": whole(1, 10**6), "change": number(0), "every": whole(1, 10**6)}
-    return Stop(**read_keys(mapping(value), schema, every=1))  # a file without it means the authors' rule
+    return Stop(**read_keys(mapping(value), schema))
 
 
 _LAYERS = {"layers": list_of(entries.one(entries.layer))}

@@ -6,7 +6,7 @@ import time
 from . import rivals
 from .mxnet_setup import mx
 from .optimisers import Stop, descend
-from .precision import PRECISIONS
+from .precision import PRECISIONS, precision_on
 from .problem import Problem
 
 SHAPE = (1, 3, 192, 256)
@@ -21,7 +21,8 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
     ratio_NAME (of NAME to the loop).
     """
     loss, weights, target, image = rivals.random_problem(layer, SHAPE, device)
-    problems = [Problem(loss, weights, {"target": target}, SHAPE, precision) for precision in PRECISIONS]
+    precisions = sorted({precision_on(precision, device) for precision in PRECISIONS}, reverse=True)  # float32 comes first
+    problems = [Problem(loss, weights, {"target": target}, SHAPE, precision) for precision in precisions]
     executor = _bare_executor(loss, weights, target, image)
     ones = mx.nd.ones((SHAPE[0],), ctx=device)
 
@@ -36,8 +37,8 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
         mx.nd.waitall()
 
     timers = {"executor": lambda: _seconds(bare), "loop": lambda: _seconds(lambda: loop(problems[0]))}
-    if problems[1].precision == "bfloat16":
-        timers["bfloat16"] = lambda: _seconds(lambda: loop(problems[1]))
+    for problem in problems[1:]:
+        timers[problem.precision] = lambda problem=problem: _seconds(lambda: loop(problem))
     for name, rival in dict(others).items():
         timers[name] = lambda rival=rival: rival(layer, SHAPE, passes)
     for timer in timers.values():  # warm up

@@ -1,11 +1,13 @@
 """In which numbers the convolutions compute: float32, or bfloat16 where the processor multiplies those faster.
 
-bfloat16 has float32's range and 8 significant bits. Weights, image, targets, losses and gradients stay float32: only what
-passes from one layer to the next is rounded.
+bfloat16 has float32's range and 8 significant bits. What a convolution takes and gives is rounded to it: activations, on the
+way back their gradients, and a copy of the weights. Weights and image as they are stored, targets, losses and the image's
+gradient stay float32.
 """
 
 from pathlib import Path
 
+from .errors import InputError
 from .mxnet_setup import mx
 
 PRECISIONS = ("float32", "bfloat16")
@@ -21,9 +23,11 @@ def instructions(cpuinfo=Path("/proc/cpuinfo")):
     return [name for name in INSTRUCTIONS if name in flags]
 
 
-def computed_in(precision, device):
+def precision_on(precision, device):
     """The precision that a device computes in when asked for one of ``PRECISIONS``: ``bfloat16`` on a CPU that has
-    instructions for it, else ``float32``. device: ``mx.Context``."""
+    instructions for it, else ``float32``. device: ``mx.Context``. Raises InputError for another precision."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r} is not known; known are {', '.join(PRECISIONS)}")
     able = device.device_type == "cpu" and instructions()
     return precision if able else "float32"
 

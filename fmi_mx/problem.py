@@ -2,7 +2,7 @@
 
 from .errors import InputError
 from .mxnet_setup import mx
-from .precision import computed_in, in_bfloat16
+from .precision import in_bfloat16, precision_on
 
 
 def encode(symbol, weights, image):
@@ -22,13 +22,13 @@ class Problem:
     loss: Symbol (B,) of ``data``, of weights and of constants. weights: name -> NDArray, shared with every other executor.
     constants: name -> NDArray, e.g. ``{"target": code}``. shape: (B, 3, H, W) of the image. The device is the weights'.
     precision: ``float32``, or ``bfloat16`` for the convolutions; the attribute says what the device computes in. Loss,
-    image and gradient are float32. Only the image has a gradient. Raises InputError for an argument of the loss that neither
-    dict has.
+    image and gradient are float32 NDArrays either way. Only the image has a gradient. Raises InputError for an argument of
+    the loss that neither dict has, and for another precision.
     """
 
     def __init__(self, loss, weights, constants, shape, precision="float32"):
         device = next(iter(weights.values())).context
-        self.precision = computed_in(precision, device)
+        self.precision = precision_on(precision, device)
         if self.precision == "bfloat16":
             loss = in_bfloat16(loss)
         self.image = mx.nd.zeros(shape, ctx=device)

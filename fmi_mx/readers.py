@@ -5,10 +5,9 @@ import re
 from .errors import InputError, nearest
 
 
-def read_keys(data, schema, **defaults):
-    """The values of a mapping, each through the reader that schema (key -> reader) has for it; unknown keys are refused, and
-    missing ones that have no default. Returns a dict in the schema's order."""
-    data = {**{key: value for key, value in defaults.items() if key in schema}, **data}
+def read_keys(data, schema):
+    """The values of a mapping, each through the reader that schema (key -> reader) has for it; unknown keys and missing ones
+    are refused. Returns a dict in the schema's order."""
     for key in data:
         if key not in schema:
             raise InputError(f"unknown key {key!r}{nearest(key, schema)}; known are {', '.join(schema)}")

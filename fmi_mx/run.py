@@ -16,6 +16,7 @@ from .experiment import as_data, from_data
 from .images import png_bytes
 from .materials import gather
 from .mxnet_setup import installed_builds
+from .precision import precision_on
 from .vgg19 import WIDTHS, width_of
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
@@ -84,6 +85,8 @@ def specify(experiment, cell, materials, predecessor_digest):
         "filters": list(experiment.filters) if cell.method == "maps" else None,
         "weights_sha256": materials.digest if cell.layers else None,
     }
+    if experiment.precision:
+        specification["precision"] = precision_on(experiment.precision, next(iter(materials.weights.values())).context)
     predecessor = {"name": cell.predecessor, "specification_sha256": predecessor_digest} if cell.predecessor else None
     known = {key: value for key, value in specification.items() if value is not None}
     return {**data, **known, "method": cell.method, "predecessor": predecessor}

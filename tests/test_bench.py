@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import time
 
 import cv2
 import numpy as np
@@ -8,9 +9,11 @@ from conftest import ROOT
 
 from fmi_mx import InputError, bench_report, load_experiment, passes, rivals
 from fmi_mx.cli import main
+from fmi_mx.compute import Beginning
 from fmi_mx.materials import gather
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.race import race
+from fmi_mx.optimisers import SGD, Stop
+from fmi_mx.race import _run, race
 
 SMALL = ROOT / "model" / "small.params"
 
@@ -70,7 +73,7 @@ def raced(tmp_path_factory):
     preset = load_experiment(fig3, preset="fast", **{"stop.passes": 5})
     materials = gather(authors, SMALL, tmp_path_factory.mktemp("none"), "cpu")
     lbfgs = load_experiment(fig3, preset="fast", precision="float32")
-    return race(authors, {"lbfgs": lbfgs, "lbfgs_bfloat16": load_experiment(fig3, preset="fast")}, preset, materials)
+    return race(authors, {"lbfgs": lbfgs}, preset, materials)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
@@ -81,11 +84,63 @@ def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
         curve = [loss for _, loss in one["lbfgs"]["curve"]]
         assert curve[-1] == one["lbfgs"]["loss"] <= one["loss"] < min(curve[:-1])
         assert one["lbfgs"]["stopped"] == "goal"
+        assert one["preset"]["stopped"] == "passes"
         assert one["lbfgs"]["reached"]
         assert one["lbfgs"]["seconds"] == one["lbfgs"]["curve"][-1][0]
         assert one["preset"]["passes"] == 5
         assert 0 <= one["sgd"]["saturated"] < 1
     json.dumps(raced)
+
+
+HALVING = SGD(learning_rate=0.25, momentum=0.0, decay=1.0, decay_every=1, clip=1e9, weight_decay=0.0, rescale=1.0)
+
+
+class Bowl:
+    """A problem whose loss |x|^2 is seen ``bias`` times as high as it is."""
+
+    def __init__(self, precision, bias=1.0):
+        self.precision, self.bias, self.asked = precision, bias, 0
+
+    def loss_and_gradient(self, image):
+        self.asked += 1
+        return (image**2).sum() * self.bias, 2 * image
+
+
+@pytest.mark.parametrize("bias, goal, passes", [(1.015, 12.1, 3), (0.985, 11.9, 4), (1.03, 12.1, 4), (1.015, 2.0, 5)])
+def test_a_race_in_bfloat16_is_judged_in_float32(bias, goal, passes):
+    """By HALVING the image halves from pass to pass, so the loss falls as 192, 48, 12, 3, 0.75. Seen 1.015 times as high 12
+    is judged, and is there; seen lower it is judged, and is not; seen 1.03 times as high it is not judged."""
+    exact, image = Bowl("float32"), mx.nd.ones((1, 3, 1, 1)) * 8
+    found = _run(Beginning(Bowl("bfloat16", bias), image, None, {}), HALVING, Stop(20, 0.0), exact, goal)
+    assert found["passes"] == len(found["curve"]) == passes
+    assert found["loss"] == 192 / 4 ** (passes - 1)
+    assert (found["precision"], found["stopped"]) == ("bfloat16", "goal")
+    assert exact.asked == (3 if bias < 1 else 2)  # each image judged, and the last
+
+
+def test_judging_is_not_on_the_clock():
+    exact, image = Bowl("float32"), mx.nd.ones((1, 3, 1, 1)) * 8
+    slow = exact.loss_and_gradient
+    exact.loss_and_gradient = lambda x: (time.sleep(1), slow(x))[1]
+    found = _run(Beginning(Bowl("bfloat16", 0.985), image, None, {}), HALVING, Stop(20, 0.0), exact, 11.9)
+    assert found["passes"] == 4
+    assert found["seconds"] < 0.9
+
+
+def test_bfloat16_races_where_the_device_has_it(monkeypatch, fig3):
+    from fmi_mx import bench, precision
+
+    preset = load_experiment(fig3, preset="fast")
+    monkeypatch.setattr(precision, "instructions", list)
+    assert {name: one.precision for name, one in bench._racers(preset, mx.cpu()).items()} == {
+        "adam": "float32",
+        "lbfgs": "float32",
+    }
+    monkeypatch.setattr(precision, "instructions", lambda: ["amx_bf16"])
+    racers = bench._racers(preset, mx.cpu())
+    assert racers["lbfgs_bfloat16"].precision == "bfloat16"
+    assert racers["lbfgs_bfloat16"].optimiser == racers["lbfgs"].optimiser
+    assert racers["lbfgs"].optimiser.box is None
 
 
 def test_the_report_of_a_race_says_what_was_measured(raced):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fmi_mx import cli
+from fmi_mx import cli, precision
 
 SMALL = ["--set", "long_edge=32", "--set", "layers=[relu1_1, relu2_1]", "--set", "filters=0-1", "--set", "stop.passes=3"]
 
@@ -36,6 +36,15 @@ def test_run_draws_the_figure_beside_the_folder_and_plot_draws_it_again(fmi, tmp
     (tmp_path / "here" / "figures" / "fig3.png").unlink()
     assert fmi("plot", "figures/fig3")[0] == 0
     assert (tmp_path / "here" / "figures" / "fig3.png").read_bytes() == drawn
+
+
+@pytest.mark.parametrize("preset, line", [("fast", "bfloat16: not on this device, so float32 it is\n"), (None, "")])
+def test_a_precision_that_the_processor_lacks_is_said_to_be_another(fmi, monkeypatch, preset, line):
+    monkeypatch.setattr(precision, "instructions", list)
+    chosen = ["--set", f"preset={preset}"] if preset else []
+    code, _, err = fmi("run", "FIG3", *chosen, *SMALL)
+    assert code == 0
+    assert err.startswith(f"{line}[1/8]")
 
 
 def bad_files(folder):

@@ -89,3 +89,9 @@ def test_it_works_where_opencv_cannot_be_imported(tmp_path):
     assert (
         "MISSING  OpenCV cannot be imported (libGL.so.1: cannot open shared object file); to mend it: apt-get" in done.stdout
     )
+
+
+@pytest.mark.parametrize("has, words", [(["avx512_bf16"], "bfloat16 on the CPU: avx512_bf16"), ([], "preset takes float32")])
+def test_it_says_whether_the_processor_multiplies_bfloat16(weights_file, images, monkeypatch, has, words):
+    monkeypatch.setattr(doctor, "instructions", lambda: has)
+    assert [good for good, fact, _ in doctor.examine(weights_file, images, "cpu") if words in fact] == [True]

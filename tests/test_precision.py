@@ -39,11 +39,13 @@ def test_the_processors_instructions_are_those_that_linux_lists(tmp_path):
 
 def test_bfloat16_is_computed_only_where_the_processor_has_it(monkeypatch):
     monkeypatch.setattr(precision, "instructions", lambda: ["amx_bf16"])
-    assert precision.computed_in("bfloat16", CPU) == "bfloat16"
-    assert precision.computed_in("float32", CPU) == "float32"
-    assert precision.computed_in("bfloat16", GPU) == "float32"
+    assert precision.precision_on("bfloat16", CPU) == "bfloat16"
+    assert precision.precision_on("float32", CPU) == "float32"
+    assert precision.precision_on("bfloat16", GPU) == "float32"
     monkeypatch.setattr(precision, "instructions", list)
-    assert precision.computed_in("bfloat16", CPU) == "float32"
+    assert precision.precision_on("bfloat16", CPU) == "float32"
+    with pytest.raises(InputError, match="precision 'float16' is not known; known are float32, bfloat16"):
+        precision.precision_on("float16", CPU)
 
 
 def test_elsewhere_a_problem_takes_float32_and_says_so(arrays, monkeypatch):
@@ -92,6 +94,8 @@ def test_a_file_without_a_precision_means_float32_and_the_fast_preset_bfloat16(f
     old = tmp_path / "old.yaml"
     old.write_text("".join(line for line in fig3.read_text().splitlines(True) if not line.startswith("precision")))
     assert load_experiment(old) == load_experiment(fig3)
+    assert load_experiment(old, preset="fast") == load_experiment(fig3, preset="fast")
+    assert load_experiment(old, precision="bfloat16").precision == "bfloat16"
     assert load_experiment(fig3).precision == "float32"
     assert load_experiment(fig3, preset="fast").precision == "bfloat16"
     with pytest.raises(InputError, match="precision: must be float32 or bfloat16, is 'half'"):
