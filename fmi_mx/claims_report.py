@@ -6,7 +6,7 @@ import numpy as np
 
 from .verdicts import FAILS, HOLDS, OPEN
 
-# The paper's abstract, for claims 1 to 3; its Sec. 3, in our words, for claim 4.
+# The paper's abstract, for claims 1 to 3; 4 is what its Fig. 3 shows with two content images, in our words.
 CLAIMS = {
     1: "Every filter extracts a specific texture.",
     2: "The texture from higher layer contains more colours and more intricate structures.",

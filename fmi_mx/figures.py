@@ -3,19 +3,16 @@
 import io
 import os
 from fractions import Fraction
-from itertools import chain, count, product
 from pathlib import Path
-from string import ascii_lowercase
-from typing import List, NamedTuple
+from typing import List
 
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from . import store
-from .cell import image_name
+from . import layouts, store
 from .errors import InputError
 from .images import decode
+from .layouts import Part
 from .run import read_run
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
@@ -23,14 +20,6 @@ DPI = 200
 WIDTH, LEFT, TOP, BOTTOM, GAP, NOTE = 10.0, 0.3, 0.3, 0.45, 0.05, 0.3  # inches
 LARGEST = 2.5  # inches of a picture's width, where there are few columns
 LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
-METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
-
-
-class Part(NamedTuple):
-    """A part of a figure. title: below it. rows: (label, [(column label, picture)]); pictures uint8 (H, W, 3)."""
-
-    title: str
-    rows: list
 
 
 def draw(folder):
@@ -68,88 +57,8 @@ def _place(folder):
 def _parts(experiment, folder):
     """The parts of a figure, out of the cells of a run's folder."""
     if experiment["method"] == "maps":
-        return maps_parts(experiment, lambda name, array: store.read_array(folder, name, array))
-    return LAYOUTS[experiment["method"]](experiment, lambda name: _picture(folder, name))
-
-
-# Layouts: experiment as ``experiment.as_data`` gives it, picture(name of a cell) -> parts.
-
-
-def fmi_parts(experiment, picture):
-    """Fig. 3: a part an image, a row a layer, a column a filter."""
-    return _part_an_image(experiment, lambda name: [
-        (layer, [(str(f), picture(f"{name}.{layer}.f{f:03d}")) for f in experiment["filters"]])
-        for layer in experiment["layers"]
-    ])  # fmt: skip
-
-
-def rmci_parts(experiment, picture):
-    """Fig. 4: a part an image, a row a draw, a column a layer."""
-    return _part_an_image(experiment, lambda name: [
-        ("", [(layer, picture(f"{name}.{layer}.draw{draw}")) for layer in experiment["layers"]])
-        for draw in range(1, experiment["draws"] + 1)
-    ])  # fmt: skip
-
-
-def inversion_parts(experiment, picture):
-    """A part an image, a column a layer."""
-    return _part_an_image(experiment, lambda name: [
-        ("", [(layer, picture(f"{name}.{layer}.inversion")) for layer in experiment["layers"]])
-    ])  # fmt: skip
-
-
-def purposeful_parts(experiment, picture):
-    """A part an image, a row a style, behind the style a column a layer."""
-    return _part_an_image(experiment, lambda name: [
-        (letter, [("style", picture(f"{style}.style"))]
-         + [(layer, picture(f"{name}.{style}.{layer}.purposeful")) for layer in experiment["layers"]])
-        for letter, style in _lettered(experiment["styles"])
-    ])  # fmt: skip
-
-
-def transfer_parts(experiment, picture):
-    """Fig. 5: one part, a row a style (A, B, ...), behind the style a column a content image and method."""
-    rows = []
-    for letter, style in _lettered(experiment["styles"]):
-        row = [("style", picture(f"{style}.style"))]
-        for image in map(image_name, experiment["images"]):
-            row += [(METHOD_NAMES[loss], picture(f"{image}.{style}.{loss}")) for loss in experiment["losses"]]
-        rows.append((letter, row))
-    return [Part("", rows)]
-
-
-def images_parts(experiment, picture):
-    """Fig. 2: the images in one row, each with its credit."""
-    pictures = [(name, picture(f"{name}.content")) for name in map(image_name, experiment["images"])]
-    credits = "; ".join(f"{name}: {credit}" for (name, _), credit in zip(pictures, experiment["credits"]))
-    return [Part(credits, [("", pictures)])]
-
-
-def maps_parts(experiment, array):
-    """Fig. 1: for each image and layer the feature maps before Eq. (2) and after, each on a scale of its own from 0 (black)
-    to its largest activation, which the title gives.
-
-    array(name, key): an array of a stored cell.
-    """
-    parts = []
-    for name in map(image_name, experiment["images"]):
-        for layer in experiment["layers"]:
-            cell = f"{name}.{layer}.maps"
-            for key, when in (("before", "the code"), ("after", f"Eq. (2) for filter {experiment['isolated']}")):
-                maps = array(cell, key)
-                pictures = [(str(f), _grey(one, maps.max())) for f, one in zip(experiment["filters"], maps)]
-                parts.append((f"{name}, {layer}, {when}; white is {maps.max():.4g}", [(layer, pictures)]))
-    return [Part(f"({letter}) {title}", rows) for letter, (title, rows) in zip(_letters(), parts)]
-
-
-LAYOUTS = {
-    "fmi": fmi_parts,
-    "rmci": rmci_parts,
-    "inversion": inversion_parts,
-    "purposeful": purposeful_parts,
-    "transfer": transfer_parts,
-    "images": images_parts,
-}
+        return layouts.maps_parts(experiment, lambda name, array: store.read_array(folder, name, array))
+    return layouts.LAYOUTS[experiment["method"]](experiment, lambda name: _picture(folder, name))
 
 
 def grid(parts: List[Part], note=""):
@@ -213,28 +122,6 @@ def _draw_part(figure, top, part, cell_width, cell_height):
                 axis.set_ylabel(label, fontsize=12)
     below = top - TOP - len(part.rows) * cell_height - 0.6 * BOTTOM
     figure.text(0.5, below / height, part.title, ha="center", va="center", fontsize=12, wrap=True)
-
-
-def _part_an_image(experiment, rows):
-    """A part, (a), (b), ..., for each content image. rows(name of the image): its rows."""
-    names = [image_name(image) for image in experiment["images"]]
-    return [Part(f"({letter}) {name}", rows(name)) for letter, name in zip(_letters(), names)]
-
-
-def _lettered(styles):
-    """(A, name), (B, name), ... of style images."""
-    return [(letter.upper(), image_name(style)) for letter, style in zip(_letters(), styles)]
-
-
-def _letters():
-    """a, b, ..., z, aa, ab, ..."""
-    return map("".join, chain.from_iterable(product(ascii_lowercase, repeat=length) for length in count(1)))
-
-
-def _grey(feature_map, white):
-    """A feature map as a grey picture, 0 black, white white, each position a block of pixels."""
-    levels = np.rint(np.clip(feature_map / (white or 1), 0, 1) * 255).astype(np.uint8)
-    return np.repeat(levels.repeat(8, axis=0).repeat(8, axis=1)[..., None], 3, axis=2)
 
 
 def _picture(folder, name):

@@ -22,7 +22,8 @@ from .losses import inversion_loss
 from .mxnet_setup import mx, usable_cores
 from .optimisers import Stop, descend
 from .problem import Problem, encode
-from .vgg19 import LAYERS, layer_code, vgg19, weight_shapes
+from .random_weights import he_normal
+from .vgg19 import LAYERS, layer_code, vgg19
 
 # What the authors feed it is half the gradient already.
 AUTHORS_SGD = replace(load_experiment(FIG3).optimiser, rescale=1.0)
@@ -72,11 +73,8 @@ def random_problem(layer, shape, device=None):
     """
     generator, device = np.random.default_rng(0), device or mx.cpu()
     code = layer_code(vgg19(), layer)
-    weights = {
-        name: mx.nd.array(generator.normal(0, np.sqrt(2 / np.prod(wanted[1:])), wanted), ctx=device)
-        for name, wanted in weight_shapes().items()
-        if name in code.list_arguments()
-    }
+    used = set(code.list_arguments())
+    weights = {name: mx.nd.array(array, ctx=device) for name, array in he_normal(1, generator).items() if name in used}
     image = mx.nd.array(generator.uniform(-50, 50, shape), ctx=device)
     target = encode(isolate(code, 3), weights, image)
     return inversion_loss(code, mx.sym.Variable("target")), weights, target, image

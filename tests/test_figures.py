@@ -7,7 +7,8 @@ from conftest import ROOT
 
 from fmi_mx import InputError, load_experiment
 from fmi_mx.experiment import as_data
-from fmi_mx.figures import Part, draw, fmi_parts, grid, lay_out, rmci_parts, transfer_parts
+from fmi_mx.figures import draw, grid, lay_out
+from fmi_mx.layouts import Part, fmi_parts, rmci_parts, transfer_parts
 
 
 def colour(name):

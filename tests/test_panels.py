@@ -7,7 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fmi_mx import InputError
-from fmi_mx.figures import Part, grid
+from fmi_mx.figures import grid
+from fmi_mx.layouts import Part
 from fmi_mx.panels import find_cells, read_panel
 
 
