@@ -6,24 +6,23 @@ from .statistics import slope, spearman
 from .verdicts import judged
 
 
-def trend_rows(measure, values, random, settings, bootstrap):
-    """Claim 2 of a measure, colourfulness or intricacy: its slope from layer to layer, and its rank correlation with them.
+def trend_row(measure, values, random, settings, bootstrap):
+    """Claim 2 of a measure, colourfulness or intricacy: its slope from layer to layer; beside it the rank correlation with
+    the layer, and how many of the steps rise.
 
     values, random: float64 (layers, filters), of the inversions and of those through random weights. Filters are resampled
     within each layer.
     """
-    found = []
-    for name, trend in (("slope a layer", slope), ("Spearman's correlation with the layer", spearman)):
-        margins = {
-            "no trend": bootstrap.estimate(trend, *values),
-            "random weights": bootstrap.estimate(
-                lambda *both, trend=trend: trend(*both[: len(both) // 2]) - trend(*both[len(both) // 2 :]), *values, *random
-            ),
-        }
-        controls = {"no trend": 0.0, "random weights": trend(*random)}
-        measured = bootstrap.estimate(trend, *values)
-        found.append(judged(2, "all layers", f"{measure}: {name}", measured, controls, margins, settings.confidence))
-    return found
+    measured = bootstrap.estimate(slope, *values)
+    layers = len(values)
+    apart = bootstrap.estimate(lambda *both: slope(*both[:layers]) - slope(*both[layers:]), *values, *random)
+    controls = {"no trend": 0.0, "random weights": slope(*random)}
+    beside = {
+        "Spearman's correlation": bootstrap.estimate(spearman, *values),
+        f"steps of {layers - 1} that rise": int((np.diff(np.mean(values, axis=1)) > 0).sum()),
+    }
+    margins = {"no trend": measured, "random weights": apart}
+    return judged(2, "all layers", f"{measure}, slope a layer", measured, controls, margins, settings.confidence, beside)
 
 
 def levels(values, bootstrap):

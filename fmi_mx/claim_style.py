@@ -27,28 +27,45 @@ def distances(descriptors):
     return np.sqrt(np.maximum(squares, 0))
 
 
+def frobenius(matrices):
+    """Distances of Gram matrices as Gatys et al. measure them, dicts layer -> numbers as ``gram_matrices`` gives them; each
+    layer's squares have the mean 1, so that layers weigh alike. Returns float64 (n, n)."""
+    total = np.zeros((len(matrices), len(matrices)))
+    for layer in matrices[0]:
+        points = np.array([one[layer] for one in matrices], np.float64)
+        norms = (points**2).sum(axis=1)
+        squares = np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)
+        total += squares / (squares.mean() or 1.0)
+    return np.sqrt(total)
+
+
 def nearest_other(found):
     """The index of what is nearest to each but itself. found: ``distances``, (n, n). Returns int (n,)."""
     return np.where(np.eye(len(found), dtype=bool), np.inf, found).argmin(axis=1)
 
 
-def crops_row(descriptors, images, settings, bootstrap, generator):
+def crops_row(apart, images, settings, bootstrap, generator):
     """The share of crops whose nearest crop, of all others, is of the same image, by their energies.
 
-    descriptors: label -> a list of dicts, one a crop, image by image: ``energies``, ``random weights`` (energies through
-    them), ``Gram matrices`` and ``colour``. images: how many there are. Images are resampled, and crops within them.
+    apart: label -> distances (n, n) of the crops, image by image: ``energies``, ``random weights`` (energies through them),
+    ``Gram matrices`` and ``colour``. images: how many there are. Images are resampled, and crops within them.
     """
-    label = np.repeat(np.arange(images), len(descriptors["energies"]) // images)
-    near = {name: nearest_other(distances(one)) for name, one in descriptors.items()}
+    label = np.repeat(np.arange(images), len(apart["energies"]) // images)
+    near = {name: nearest_other(one) for name, one in apart.items()}
     right = {name: (label[index] == label).reshape(images, -1).astype(float) for name, index in near.items()}
     chance = (len(label) // images - 1) / (len(label) - 1)
-    pairs = np.stack([right["energies"], right["random weights"]], axis=2)
+    more = {
+        name: bootstrap.nested(_first_less_second, np.stack([right["energies"], right[name]], axis=2))
+        for name in ("random weights", "Gram matrices", "colour")
+    }
     margins = {
         "chance": bootstrap.nested(lambda ours: ours.mean() - chance, right["energies"]),
-        "random weights": bootstrap.nested(lambda both: (both[..., 0] - both[..., 1]).mean(), pairs),
+        "random weights": more["random weights"],
     }
     controls = {"chance": chance, "random weights": float(right["random weights"].mean())}
-    beside = {name: float(right[name].mean()) for name in ("Gram matrices", "colour")}
+    beside = {}
+    for name in ("Gram matrices", "colour"):
+        beside.update({name: float(right[name].mean()), f"energies less {name}": more[name]})
     labels = [generator.permutation(label) for _ in range(settings.resamples)]
     p = permutation_p(right["energies"].mean(), [(one[near["energies"]] == one).mean() for one in labels])
     measured = bootstrap.nested(np.mean, right["energies"])
@@ -59,37 +76,40 @@ def crops_row(descriptors, images, settings, bootstrap, generator):
 
 def moved(output, content, styles):
     """How far an output has gone from its content towards each style: 1 where its energies are the style's, 0 where they are
-    as far from them as the content's. output, content: energy vectors (C,). styles: list of them. Returns
-    float64 (styles,)."""
-    return np.array([1 - total_variation(output, style) / total_variation(content, style) for style in styles])
+    as far from them as the content's, or there is no way to go. output, content: energy vectors (C,). styles: list of them.
+    Returns float64 (styles,)."""
+    whole = [total_variation(content, style) for style in styles]
+    return np.array([1 - total_variation(output, style) / far if far else 0.0 for style, far in zip(styles, whole)])
 
 
-def moved_row(layer, seen, way, settings, bootstrap):
-    """The share of the way to its style's energies that a PMCI output has gone at a layer.
+def moved_row(where, way, settings, bootstrap):
+    """The share of the way to its style's energies that a PMCI output has gone.
 
-    seen: whether PMCI's loss has the layer's energies. way: float64 (cells, 2), to its own style and to the others, a mean.
-    Cells are resampled.
+    way: float64 (styles, images, 2), to its own style and to the others, a mean. Styles are resampled, and images within
+    them.
     """
     margins = {
-        "no move": bootstrap.estimate(lambda both: both[:, 0].mean(), way),
-        "the other styles": bootstrap.estimate(lambda both: (both[:, 0] - both[:, 1]).mean(), way),
+        "no move": bootstrap.nested(lambda both: both[..., 0].mean(), way),
+        "the other styles": bootstrap.nested(_first_less_second, way),
     }
-    controls = {"no move": 0.0, "the other styles": float(way[:, 1].mean())}
-    where = f"PMCI, {layer}" + ("" if seen else " (not in its loss)")
+    controls = {"no move": 0.0, "the other styles": float(way[..., 1].mean())}
     return judged(
         3, where, "share of the way to the style's energies", margins["no move"], controls, margins, settings.confidence
     )
 
 
-def own_style_row(found, styles, settings, bootstrap, generator):
-    """The share of PMCI's outputs whose nearest style by energies is their own. found: int (images, styles), which style is
-    nearest. Cells are resampled."""
-    own = np.broadcast_to(np.arange(styles), found.shape)
-    right = (found == own).ravel().astype(float)
-    chance = 1 / styles
-    margins = {"chance": bootstrap.estimate(lambda ours: ours.mean() - chance, right)}
-    shares = [(found == generator.permuted(own, axis=1)).mean() for _ in range(settings.resamples)]
+def own_style_row(where, found, settings, bootstrap, generator):
+    """The share of PMCI's outputs whose nearest style by energies is their own. found: int (styles, images), which style is
+    nearest. Styles are resampled, and images within them."""
+    own = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
+    right, chance = (found == own).astype(float), 1 / len(found)
+    margins = {"chance": bootstrap.nested(lambda ours: ours.mean() - chance, right)}
+    shares = [(found == generator.permuted(own, axis=0)).mean() for _ in range(settings.resamples)]
     p = permutation_p(right.mean(), shares)
-    measured = bootstrap.estimate(np.mean, right)
+    measured = bootstrap.nested(np.mean, right)
     measure = "share of outputs whose nearest style is their own"
-    return judged(3, "PMCI", measure, measured, {"chance": chance}, margins, settings.confidence, p=p)
+    return judged(3, where, measure, measured, {"chance": chance}, margins, settings.confidence, p=p)
+
+
+def _first_less_second(pairs):
+    return (pairs[..., 0] - pairs[..., 1]).mean()

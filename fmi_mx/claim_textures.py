@@ -3,7 +3,7 @@
 import numpy as np
 
 from .descriptors import describe, positions
-from .statistics import permutation_p, variance_components
+from .statistics import jackknife, permutation_p, variance_components
 from .verdicts import judged
 
 
@@ -19,7 +19,8 @@ def nearest(points):
     """For each picture the one that is nearest to it among all filters' of another image and another seed.
 
     points: float64 (filters, images, seeds, F). Returns int (filters, images, seeds): its index in the flattened order,
-    or -1 where two are as near, so that a descriptor that tells nothing apart finds nothing.
+    or -1 where two are as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor filters
+    that leave the initial image grey find anything.
     """
     filters, images, seeds, _ = points.shape
     flat = points.reshape(filters * images * seeds, -1)
@@ -27,7 +28,7 @@ def nearest(points):
     distances = np.array([np.linalg.norm(flat - point, axis=1) for point in flat])
     distances[(image[:, None] == image) | (seed[:, None] == seed)] = np.inf
     first, second = np.sort(distances, axis=1)[:, :2].T
-    return np.where(first < second, distances.argmin(axis=1), -1).reshape(filters, images, seeds)
+    return np.where((first > 0) & (first < second), distances.argmin(axis=1), -1).reshape(filters, images, seeds)
 
 
 def hits(found, labels=None):
@@ -59,25 +60,32 @@ def retrieval_row(layer, points, random, noise, settings, bootstrap, generator):
     controls = {"chance": chance, "white noise": float(of_noise.mean()), "random weights": float(of_random.mean())}
     p = permutation_p(of_filter.mean(), shuffled_shares(found, settings.resamples, generator))
     measured = bootstrap.estimate(np.mean, of_filter)
-    beside = {f"filters of {len(of_filter)} found every time": int((of_filter == 1).sum())}
+    beside = {f"filters of {len(of_filter)} found in most of their pictures": int((of_filter > 0.5).sum())}
     return judged(
         1, layer, "share whose nearest is of the same filter", measured, controls, margins, settings.confidence, beside, p
     )
 
 
-def dependence_rows(layer, points, random, settings, bootstrap):
-    """Claim 4 at a layer: the variance that images make, over that of filters; and with it what images do to each filter by
-    itself. points, random: of the inversions, and of those through random weights. Filters are resampled."""
+def missed(points):
+    """The places of the filters that are not found in most of their pictures. points: as of ``nearest``."""
+    return np.flatnonzero(hits(nearest(points)).mean(axis=(1, 2)) <= 0.5).tolist()
+
+
+def dependence_rows(layer, points, random, settings):
+    """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
+    to each filter by itself. points, random: of the inversions, and of those through random weights. Filters are left out
+    in turn."""
     found = []
-    for measure, statistic in (("image / filter", _alone), ("(image + filter x image) / filter", _altogether)):
-        most = settings.most_dependence
+    for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
+        share = lambda points, parts=parts: _share(points, parts)  # noqa: E731
+        most, confidence = settings.most_dependence, settings.confidence
         margins = {
-            "the limit": bootstrap.estimate(lambda ours, of=statistic, most=most: most - of(ours), points),
-            "random weights": bootstrap.estimate(lambda ours, other, of=statistic: of(other) - of(ours), points, random),
+            "the limit": jackknife(lambda ours, of=share, most=most: most - of(ours), confidence, points),
+            "random weights": jackknife(lambda ours, other, of=share: of(other) - of(ours), confidence, points, random),
         }
-        controls = {"the limit": most, "random weights": statistic(random)}
-        measured = bootstrap.estimate(statistic, points)
-        found.append(judged(4, layer, f"variance {measure}", measured, controls, margins, settings.confidence))
+        controls = {"the limit": most, "random weights": share(random)}
+        measured = jackknife(share, confidence, points)
+        found.append(judged(4, layer, f"share of {measure} in the variance", measured, controls, margins, confidence))
     return found
 
 
@@ -85,17 +93,9 @@ def _difference(one, other):
     return one.mean() - other.mean()
 
 
-def _alone(points):
-    return _over_filter(points, ("image",))
-
-
-def _altogether(points):
-    return _over_filter(points, ("image", "both"))
-
-
-def _over_filter(points, parts):
-    """Variance components over the filters', those below 0 as 0; what filters alone make counts as at least a billionth of
-    the whole."""
+def _share(points, parts):
+    """What parts of the variance are of them and the filters' together, those below 0 as 0; all of it, where filters make
+    none."""
     found = {name: max(value, 0.0) for name, value in variance_components(points).items()}
-    least = 1e-9 * sum(found.values()) + np.finfo(np.float64).tiny
-    return sum(found[part] for part in parts) / max(found["filter"], least)
+    of_parts = sum(found[part] for part in parts)
+    return of_parts / (of_parts + found["filter"]) if found["filter"] else 1.0

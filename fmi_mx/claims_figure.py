@@ -50,15 +50,16 @@ def _levels(axis, report):
 def _style(axis, report):
     rows = [row for row in report["rows"] if row["claim"] == 3]
     crops, others = rows[0], rows[1:]
-    labels = ["crops: energies", *(f"crops: {name}" for name in (*crops["controls"], *crops["beside"]))]
-    axis.bar(range(1, len(labels)), [*crops["controls"].values(), *crops["beside"].values()], color="grey")
+    controls = {**crops["controls"], **{name: one for name, one in crops["beside"].items() if not isinstance(one, dict)}}
+    labels = ["crops: energies", *(f"crops: {name}" for name in controls)]
+    axis.bar(range(1, len(labels)), controls.values(), color="grey")
     estimates = [crops["measured"], *(row["measured"] for row in others)]
     places = [0, *range(len(labels), len(labels) + len(others))]
     axis.bar(places, [one["value"] for one in estimates], color=COLOURS["trained"])
     _bars(axis, places, estimates, "black", "none")
     for place, row in zip(places[1:], others):
         axis.plot(place, list(row["controls"].values())[-1], "o", color=COLOURS["random weights"])
-    labels += [row["where"] if row["p"] is None else "PMCI: nearest style its own" for row in others]
+    labels += [row["where"] if row["p"] is None else f"{row['where']}: nearest style its own" for row in others]
     axis.set_xticks(range(len(labels)))
     axis.set_xticklabels(labels, rotation=60, ha="right", fontsize=7)
     axis.axhline(0, color="black", linewidth=0.8)
@@ -88,7 +89,7 @@ def _points(axis, estimates, weights, marker="o", label=None):
 
 
 def _bars(axis, places, estimates, colour, marker):
-    """Intervals. A bootstrapped interval may leave its value out."""
+    """Intervals, as lines."""
     for place, one in zip(places, estimates):
         axis.plot([place, place], [one["low"], one["high"]], color=colour, linewidth=1.5, marker=marker)
 

@@ -57,7 +57,8 @@ def markdown(report):
     for row in report["rows"]:
         cells = [CLAIMS[row["claim"]], row["where"], row["measure"], _measured(row), _controls(row), _verdict(row)]
         found.append(f"| {' | '.join(cells)} |")
-    found += ["", *_levels(report)]
+    for table in (_missed, _levels, _components, _descents):
+        found += ["", *table(report)]
     return "\n".join(found) + "\n"
 
 
@@ -77,13 +78,43 @@ def _interval(estimate):
 
 
 def _controls(row):
-    """Every control's number, what stands beside, and the p of shuffled labels."""
-    found = [f"{name} {value:.3g}" for name, value in {**row["controls"], **row["beside"]}.items()]
-    return ", ".join(found if row["p"] is None else [*found, f"shuffled labels p = {row['p']:.2g}"])
+    """Every control's number with the margin to it, the p of shuffled labels, and what stands beside."""
+    found = [f"{name} {value:.3g} (margin {_interval(row['margins'][name])})" for name, value in row["controls"].items()]
+    if row["p"] is not None:
+        found.append(f"shuffled labels p = {row['p']:.2g}")
+    beside = [f"{name} {_interval(one) if isinstance(one, dict) else f'{one:.3g}'}" for name, one in row["beside"].items()]
+    return ", ".join(found) + (f"; beside: {', '.join(beside)}" if beside else "")
 
 
 def _verdict(row):
     return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
+
+
+def _missed(report):
+    """Which filters claim 1 does not find."""
+    lost = "; ".join(f"{layer}: {', '.join(map(str, filters)) or 'none'}" for layer, filters in report["missed"].items())
+    return [f"Filters that are not found in most of their pictures: {lost}."]
+
+
+def _components(report):
+    """A table of claim 4's variance components, shares of the whole, layer by layer."""
+    found = [f"| share of the variance | {' | '.join(report['settings']['layers'])} |"]
+    found.append("|---" * (len(report["settings"]["layers"]) + 1) + "|")
+    for weights, layers in report["components"].items():
+        for name in next(iter(layers.values())):
+            shares = [f"{one[name] / (sum(one.values()) or 1.0):.3f}" for one in layers.values()]
+            found.append(f"| {'filter x image' if name == 'both' else name}, {weights} | {' | '.join(shares)} |")
+    return found
+
+
+def _descents(report):
+    """A table of how the inversions came down, layer by layer."""
+    found = [f"| inversions | {' | '.join(report['settings']['layers'])} |"]
+    found.append("|---" * (len(report["settings"]["layers"]) + 1) + "|")
+    for weights, layers in report["descents"].items():
+        for name in next(iter(layers.values())):
+            found.append(f"| {name}, {weights} | {' | '.join(f'{one[name]:.3g}' for one in layers.values())} |")
+    return found
 
 
 def _levels(report):

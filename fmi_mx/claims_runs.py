@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from . import store
 from .cell import cells, image_name
 from .claim_style import crops_of
 from .claims_settings import inversions, transfers
@@ -13,17 +16,20 @@ from .materials import Materials, gather
 from .progress import Progress
 from .random_weights import he_normal
 from .run import run
+from .verdicts import RANDOM
 from .vgg19 import check_image_size, width_of
 from .weights import to_device, write_weights
 
 
 class Pictures(NamedTuple):
     """trained, random: layer -> [filter][image][seed] -> uint8 (H, W, 3), through the network and through random weights.
+    descents: weights -> layer -> how those came down, see ``_descents``.
     transfer: the experiment of PMCI, materials: its images and weights. random_weights: name -> NDArray. outputs: cell ->
     uint8 (H, W, 3). crops: float32 (1, 3, h, w) minus the mean, of the images and styles in turn."""
 
     trained: dict
     random: dict
+    descents: dict
     transfer: Experiment
     materials: Materials
     random_weights: dict
@@ -57,8 +63,10 @@ def compute(settings, out, weights, images, device, generator, stream):
         progress.close()
     outputs = {cell: _picture(folder / "pmci", cell.name) for cell in cells(transfer) if cell.layers}
     random_weights = to_device(arrays, next(iter(materials.weights.values())).context)
-    found = [_inversions(settings, folder, name) for name in ("trained", "random")]
-    return Pictures(*found, transfer, materials, random_weights, outputs, crops)
+    found = [_inversions(settings, folder, name, _picture) for name in ("trained", "random")]
+    records = [_inversions(settings, folder, name, store.read_record) for name in ("trained", "random")]
+    descents = dict(zip(("trained", RANDOM), map(_descents, records)))
+    return Pictures(*found, descents, transfer, materials, random_weights, outputs, crops)
 
 
 def _crops(settings, materials):
@@ -75,18 +83,37 @@ def _crops(settings, materials):
     return found
 
 
-def _inversions(settings, folder, name):
-    """Layer -> [filter][image][seed] -> picture."""
+def _inversions(settings, folder, name, read):
+    """Layer -> [filter][image][seed] -> what read(folder of a run, name of a cell) finds."""
     return {
         layer: [
             [
-                [_picture(folder / f"{name}.seed{seed}", f"{image_name(image)}.{layer}.f{l:03d}") for seed in settings.seeds]
+                [read(folder / f"{name}.seed{seed}", f"{image_name(image)}.{layer}.f{l:03d}") for seed in settings.seeds]
                 for image in settings.images
             ]
             for l in settings.filters
         ]
         for layer in settings.layers
     }
+
+
+def _descents(records):
+    """How descents came down, layer -> number: of cells; of those that are silent, whose filter has no energy in the end; of
+    those that were stopped at their most passes; medians of passes, of the last loss over the first, and of the filter's
+    share of the energy in the content's code and in the result's. records: layer -> [filter][image][seed] -> record."""
+    found = {}
+    for layer, of_filters in records.items():
+        flat = [record for of_images in of_filters for of_seeds in of_images for record in of_seeds]
+        found[layer] = {
+            "cells": len(flat),
+            "silent": sum(record["energy_share"] == 0 for record in flat),
+            "at most passes": sum(record["stopped"] == "passes" for record in flat),
+            "passes": float(np.median([record["passes"] for record in flat])),
+            "loss left": float(np.median([record["loss_last"] / record["loss_first"] for record in flat])),
+            "energy share, content": float(np.median([record["energy_share_content"] for record in flat])),
+            "energy share": float(np.median([record["energy_share"] for record in flat])),
+        }
+    return found
 
 
 def _picture(folder, name):

@@ -55,6 +55,9 @@ def load_settings(path, overrides):
         for key in SEVERAL:
             if len(getattr(settings, key)) < 2:
                 raise InputError(f"{key}: must be at least two, to be compared")
+        both = [image for image in settings.images if image in settings.styles]
+        if both:
+            raise InputError(f"images and styles both have {', '.join(both)}; an image must be one of the two")
     except InputError as error:
         raise InputError(f"claims {path}: {error}") from error
     return settings

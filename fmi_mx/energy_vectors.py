@@ -23,11 +23,14 @@ def energy_vectors(images, weights, layers, pool):
 
 def gram_matrices(images, weights, layers, pool):
     """Arguments as of ``energy_vectors``. Returns a list of dicts, layer -> float32 (C (C + 1) / 2,): the Gram matrix of the
-    code, a mean over positions, each entry once."""
+    code, a mean over positions, each entry once; those off the diagonal times sqrt(2), so that distances are Frobenius'."""
     codes = _encoded(images, weights, layers, pool, gram)
-    return [
-        {layer: matrix[np.triu_indices(len(matrix))].astype(np.float32) for layer, matrix in code.items()} for code in codes
-    ]
+    return [{layer: _upper(matrix).astype(np.float32) for layer, matrix in code.items()} for code in codes]
+
+
+def _upper(matrix):
+    rows, columns = np.triu_indices(len(matrix))
+    return matrix[rows, columns] * np.where(rows == columns, 1, np.sqrt(2))
 
 
 def total_variation(one, other):

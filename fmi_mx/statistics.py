@@ -1,9 +1,9 @@
-"""Intervals by the bootstrap, p by permutation, trends over layers, and variance components."""
+"""Intervals by the bootstrap and the jackknife, p by permutation, trends over layers, and variance components."""
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 
 class Estimate(NamedTuple):
@@ -40,6 +40,22 @@ class Bootstrap:
 
     def _drawn(self, group):
         return group[self._generator.integers(len(group), size=len(group))]
+
+
+def jackknife(statistic, confidence, *groups):
+    """The interval of a statistic whose units must not count twice, as those of variance components: the value, and
+    Student's t times the standard error from leaving out one unit at a time (Tukey, 1958).
+
+    statistic, groups: as of ``Bootstrap.estimate``; the units of each group are left out by themselves. confidence: below 1.
+    Returns an ``Estimate``.
+    """
+    variance = 0.0
+    for place, group in enumerate(groups):
+        without = [[*groups[:place], np.delete(group, unit, axis=0), *groups[place + 1 :]] for unit in range(len(group))]
+        variance += (len(group) - 1) * np.var([statistic(*left) for left in without])
+    value, least = statistic(*groups), min(map(len, groups))
+    half = t.ppf((1 + confidence) / 2, least - 1) * np.sqrt(variance)
+    return Estimate(float(value), float(value - half), float(value + half))
 
 
 def permutation_p(measured, shuffled):

@@ -7,9 +7,9 @@ import pytest
 from conftest import ROOT
 
 from fmi_mx import InputError, encode, layer_code, vgg19
-from fmi_mx.claim_layers import trend_rows
-from fmi_mx.claim_style import crops_of, crops_row, distances, moved, moved_row, nearest_other, own_style_row
-from fmi_mx.claim_textures import dependence_rows, hits, nearest, points_of, retrieval_row, shuffled_shares
+from fmi_mx.claim_layers import trend_row
+from fmi_mx.claim_style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
+from fmi_mx.claim_textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
 from fmi_mx.claims_settings import load_settings
 from fmi_mx.cli import main
 from fmi_mx.colourfulness import colourfulness
@@ -52,6 +52,9 @@ def textures(of_filter, of_image=0.0, of_both=0.0, seed=0, filters=16):
     ({"a": (-0.1, 0.3), "b": (0.2, 0.9)}, 0.01, "undecided", ("a",)),
     ({"a": (0.0, 0.0)}, None, "undecided", ("a",)),
     ({"a": (-0.1, 0.3), "b": (-0.9, -0.2)}, 0.5, "does not hold", ("b",)),
+    ({"a": (0.1, 0.3), "random weights": (-0.9, -0.2)}, 0.01, "undecided", ("random weights",)),
+    ({"a": (np.nan, np.nan)}, None, "undecided", ("a",)),
+    ({"a": (0.1, 0.3)}, np.nan, "undecided", ("shuffled labels",)),
 ])  # fmt: skip
 def test_the_rule(margins, p, verdict, because):
     margins = {name: Estimate(0.0, *ends) for name, ends in margins.items()}
@@ -80,6 +83,14 @@ def test_filters_that_differ_are_found_and_equal_ones_are_not():
     assert not hits(nearest(np.zeros((16, 2, 2, 20)))).any()
 
 
+def test_filters_that_leave_the_same_grey_are_not_found():
+    points = textures(10)
+    points[3] = 7.0
+    assert not hits(nearest(points))[3].any()
+    assert hits(nearest(np.delete(points, 3, axis=0))).all()
+    assert missed(points) == [3] and missed(textures(10)) == []
+
+
 def test_without_filters_and_with_shuffled_labels_it_is_chance():
     shares = [hits(nearest(textures(0, seed=seed))).mean() for seed in range(40)]
     assert np.mean(shares) == pytest.approx(1 / 16, abs=0.02)
@@ -99,7 +110,8 @@ def test_claim_1_holds_only_above_chance_and_above_random_weights():
     assert row.controls["chance"] == 1 / 16 and row.controls["white noise"] < 0.25
     assert retrieval(textures(10), textures(10, seed=1)).because == ("random weights",)
     assert retrieval(textures(10), textures(10, seed=1)).verdict == "undecided"
-    assert retrieval(textures(0.6), textures(10, seed=1)).verdict == "does not hold"
+    assert retrieval(textures(0.8), textures(10, seed=1)).because == ("random weights",)
+    assert retrieval(textures(10), textures(10, seed=1)).beside == {"filters of 16 found in most of their pictures": 16}
     nothing = retrieval(textures(0, seed=3), textures(0, seed=1))
     assert nothing.verdict == "undecided" and "chance" in nothing.because and nothing.p > 0.05
 
@@ -116,13 +128,15 @@ def test_pictures_become_points_in_the_order_filter_image_seed():
 
 def test_claim_2_holds_where_layers_rise_more_than_through_random_weights():
     rising, level = np.arange(5)[:, None] + generator().normal(0, 1, (5, 16)), generator(1).normal(0, 1, (5, 16))
-    slope, spearman = trend_rows("colourfulness", rising, level, SETTINGS, bootstrap())
-    assert slope.verdict == spearman.verdict == "holds"
-    assert slope.measured.value == pytest.approx(1, abs=0.2) and spearman.measured.value > 0.7
-    assert abs(slope.controls["random weights"]) < 0.3
-    both = trend_rows("colourfulness", rising, rising, SETTINGS, bootstrap())
-    assert [row.because for row in both] == [("random weights",)] * 2
-    assert {row.verdict for row in trend_rows("colourfulness", -rising, level, SETTINGS, bootstrap())} == {"does not hold"}
+    row = trend_row("colourfulness", rising, level, SETTINGS, bootstrap())
+    assert row.verdict == "holds" and row.measured.value == pytest.approx(1, abs=0.2)
+    assert row.beside["Spearman's correlation"].value > 0.7 and row.beside["steps of 4 that rise"] == 4
+    assert abs(row.controls["random weights"]) < 0.3
+    assert trend_row("colourfulness", rising, rising, SETTINGS, bootstrap()).because == ("random weights",)
+    falling = trend_row("colourfulness", -rising, level, SETTINGS, bootstrap())
+    assert (falling.verdict, falling.because) == ("does not hold", ("no trend",))
+    assert trend_row("colourfulness", np.stack([level[0], *rising[:0:-1]]), level, SETTINGS, bootstrap()).beside[
+        "steps of 4 that rise"] == 1  # fmt: skip
 
 
 # Claim 3.
@@ -150,8 +164,12 @@ def test_energy_vectors_and_gram_matrices_are_those_of_the_codes(small):
             code = code_of(image, small, layer)
             np.testing.assert_allclose(energy[layer], code.sum(axis=(1, 2)) / code.sum(), rtol=1e-4, atol=1e-9)
             flat = code.reshape(len(code), -1)
-            expected = (flat @ flat.T / flat.shape[1])[np.triu_indices(len(code))]
-            np.testing.assert_allclose(matrix[layer], expected, rtol=1e-3, atol=1e-4 * expected.max())
+            whole = flat @ flat.T / flat.shape[1]
+            expected = whole[np.triu_indices(len(code))]
+            off = np.triu_indices(len(code))[0] != np.triu_indices(len(code))[1]
+            np.testing.assert_allclose(matrix[layer][~off], expected[~off], rtol=1e-3, atol=1e-4 * expected.max())
+            np.testing.assert_allclose(matrix[layer][off], 2**0.5 * expected[off], rtol=1e-3, atol=1e-4 * expected.max())
+            assert (matrix[layer].astype(float) ** 2).sum() == pytest.approx((whole**2).sum(), rel=1e-3)
 
 
 def test_a_dead_code_has_no_energy_anywhere(small):
@@ -189,10 +207,20 @@ def test_distances_are_those_of_positions():
     np.testing.assert_array_equal(nearest_other(distances(given)), (expected + 1e9 * np.eye(6)).argmin(axis=1))
 
 
+def test_distances_of_gram_matrices_are_frobenius_layers_alike():
+    given = [{"a": generator(i).normal(size=4), "b": 100 * generator(i + 20).normal(size=7)} for i in range(6)]
+    expected = np.zeros((6, 6))
+    for layer in "ab":
+        squares = np.array([[((one[layer] - other[layer]) ** 2).sum() for other in given] for one in given])
+        expected += squares / squares.mean()
+    np.testing.assert_allclose(frobenius(given), np.sqrt(expected), atol=1e-6)
+    assert (frobenius([{"a": np.ones(3)}] * 3) == 0).all()
+
+
 def crops(spread, seed=0):
-    """Nine crops of six images, whose descriptors lie about the image's own with a standard deviation of 1."""
+    """Distances of nine crops of six images, whose descriptors lie about the image's own with a standard deviation of 1."""
     own = generator(seed).normal(0, spread, (6, 1, 20)) + generator(seed + 100).normal(size=(6, 9, 20))
-    return [{"part": one} for one in own.reshape(54, 20)]
+    return distances([{"part": one} for one in own.reshape(54, 20)])
 
 
 def test_claim_3_of_crops_holds_above_chance_and_random_weights():
@@ -203,6 +231,7 @@ def test_claim_3_of_crops_holds_above_chance_and_random_weights():
     assert row.measured == Estimate(1, 1, 1) and row.verdict == "holds"
     assert row.controls["chance"] == 8 / 53
     assert row.beside["Gram matrices"] == 1 and row.beside["colour"] < 0.5
+    assert row.beside["energies less Gram matrices"] == Estimate(0, 0, 0) and row.beside["energies less colour"].low > 0.4
     same = crops_row({"energies": crops(10), "random weights": crops(10), **beside}, 6, SETTINGS, bootstrap(), generator())
     assert same.because == ("random weights",)
     none = crops_row({"energies": crops(0), "random weights": crops(0, 1), **beside}, 6, SETTINGS, bootstrap(), generator())
@@ -215,18 +244,21 @@ def test_the_way_to_a_style():
     np.testing.assert_allclose(moved(style, content, [style, other]), [1, 0])
     np.testing.assert_allclose(moved(content, content, [style, other]), [0, 0])
     np.testing.assert_allclose(moved((content + style) / 2, content, [style, other]), [0.5, 0])
+    np.testing.assert_allclose(moved(style, content, [content, style]), [0, 1])
 
 
 def test_claim_3_of_pmci_holds_where_outputs_go_to_their_own_style():
-    own, others = 0.7 + 0.05 * generator().normal(size=8), 0.1 + 0.05 * generator(1).normal(size=8)
-    row = moved_row("relu1_1", True, np.stack([own, others], axis=1), SETTINGS, bootstrap())
+    own, others = 0.7 + 0.05 * generator().normal(size=(4, 2)), 0.1 + 0.05 * generator(1).normal(size=(4, 2))
+    row = moved_row("PMCI", np.stack([own, others], axis=2), SETTINGS, bootstrap())
     assert row.verdict == "holds" and row.measured.value == pytest.approx(own.mean())
     assert row.controls["the other styles"] == pytest.approx(others.mean())
-    anywhere = moved_row("relu1_2", False, np.stack([own, own], axis=1), SETTINGS, bootstrap())
-    assert anywhere.because == ("the other styles",) and "not in its loss" in anywhere.where
-    right = own_style_row(np.array([[0, 1, 2, 3], [0, 1, 2, 3]]), 4, SETTINGS, bootstrap(), generator())
+    anywhere = moved_row("PMCI", np.stack([own, own], axis=2), SETTINGS, bootstrap())
+    assert anywhere.because == ("the other styles",)
+    one_style_stays = moved_row("PMCI", np.array([[[0.9, 0]] * 2] * 3 + [[[-0.5, 0]] * 2]), SETTINGS, bootstrap())
+    assert one_style_stays.verdict == "undecided"  # of four styles; of eight cells it would be more certain
+    right = own_style_row("PMCI", np.array([[0, 0], [1, 1], [2, 2], [3, 3]]), SETTINGS, bootstrap(), generator())
     assert right.verdict == "holds" and right.measured.value == 1 and right.controls == {"chance": 0.25}
-    first = own_style_row(np.zeros((2, 4), int), 4, SETTINGS, bootstrap(), generator())
+    first = own_style_row("PMCI", np.zeros((4, 2), int), SETTINGS, bootstrap(), generator())
     assert first.measured.value == 0.25 and first.verdict == "undecided" and first.p == 1
 
 
@@ -234,19 +266,32 @@ def test_claim_3_of_pmci_holds_where_outputs_go_to_their_own_style():
 
 
 def test_claim_4_holds_where_images_add_little():
-    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS, bootstrap())
+    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS)
     assert alone.verdict == altogether.verdict == "holds"
-    assert altogether.measured.value < 0.01 < 1 < altogether.controls["random weights"]
-    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS, bootstrap())
+    assert altogether.measured.value < 0.01 < 0.5 < altogether.controls["random weights"]
+    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS)
     assert altogether.verdict == "does not hold" and altogether.because == ("the limit",)
-    assert altogether.measured.value == pytest.approx(0.64, abs=0.3) and alone.measured.value < 0.2
-    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS, bootstrap())
-    assert alone.verdict == "does not hold" and alone.because == ("the limit", "random weights")
+    assert altogether.measured.value == pytest.approx(0.64 / 1.64, abs=0.1) and alone.measured.value < 0.1
+    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS)
+    assert alone.verdict == "does not hold" and alone.because == ("the limit",)
+    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS)
+    assert alone.verdict == "undecided" and alone.because == ("random weights",)
 
 
-def test_filters_that_do_not_differ_give_a_finite_ratio():
-    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS, bootstrap())
-    assert alone.measured == Estimate(0, 0, 0)
+def test_where_filters_do_not_differ_all_is_the_images():
+    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS)
+    assert alone.measured == Estimate(1, 1, 1) and alone.verdict == "does not hold"
+
+
+def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
+    """Image 0.25, filter 1 of the variance, so a share of filter x image and image of (0.25 + 0.25) / 1.5 in expectation;
+    images, which are not resampled, are the same two in each table."""
+    of_image, covered = np.array([0.0, 2**0.5 / 2]).reshape(1, 2, 1, 1), []
+    for seed in range(100):
+        points = textures(1, 0, 0.5, seed=seed) + of_image
+        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS)
+        covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
+    assert 0.88 <= np.mean(covered) <= 1
 
 
 # All of it.
@@ -272,7 +317,7 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     printed = capsys.readouterr()
     out = tmp_path / "out"
     report = json.loads((out / "claims.json").read_text())
-    assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 4 + [3] * 9 + [4] * 4
+    assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 2 + [3] * 5 + [4] * 4
     assert {row["verdict"] for row in report["rows"]} <= {"holds", "does not hold", "undecided"}
     assert report["width"] == 1 / 8 and report["settings"]["filters"] == [0, 1, 2]
     assert all(np.isfinite(list(row["measured"].values())).all() for row in report["rows"])
@@ -284,7 +329,8 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert "Every filter extracts a specific texture." in printed.out
     assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
     page = (out / "claims.md").read_text()
-    assert page.count("\n| ") == 2 + 19 + 4 and "not the paper's VGG-19" in page
+    assert page.count("\n| ") == (1 + 13) + (1 + 4) + (1 + 8) + (1 + 14) and "not the paper's VGG-19" in page
+    assert f"relu1_2: {', '.join(map(str, report['missed']['relu1_2'])) or 'none'};" in page
     assert (out / "claims.png").stat().st_size > 20_000
     assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 6
     check_whence(report, out / "claims")
@@ -316,7 +362,7 @@ def check_whence(report, runs):
 
 def check_way(report, runs):
     """That the way of a PMCI output is from its content to its style, by the network's energies, and which is nearest."""
-    layers, right = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], []
+    seen, unseen, right = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], ["relu1_2", "relu3_2"], []
     for image in ("astronaut", "coffee"):
         content = preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors")
         shown = [preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors")
@@ -324,13 +370,13 @@ def check_way(report, runs):
         for own, style in enumerate(("ihc", "rocket")):
             output = decode(runs / "pmci" / "cells" / f"{image}.{style}.pmci.png").astype(np.float32) - MEAN
             pixels = [output.transpose(2, 0, 1)[None], content, shown[own], shown[1 - own]]
-            vectors = energy_vectors(pixels, load_weights(SMALL), layers, "avg")
-            for layer in layers:
+            vectors = energy_vectors(pixels, load_weights(SMALL), [*seen, *unseen], "avg")
+            for layer in (*seen, *unseen):
                 expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
                 np.testing.assert_allclose(report["pmci"][layer][f"{image}.{style}.pmci"], expected, rtol=1e-4, atol=1e-5)
-            far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in layers) for one in vectors[2:]]
+            far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in unseen) for one in vectors[2:]]
             right.append(far[0] < far[1])
-    row = next(row for row in report["rows"] if row["where"] == "PMCI")
+    row = next(row for row in report["rows"] if row["where"] == "PMCI, layers that are not in its loss")
     assert row["measured"]["value"] == np.mean(right)
 
 
@@ -338,6 +384,7 @@ def check_way(report, runs):
     ("layer=[relu1_2]", "claims.yaml: unknown key 'layer' to set (did you mean 'layers'?)"),
     ("preset=fast", "unknown key 'preset' to set; that of the inversions is the key 'descent'"),
     ("filters=3", "filters: must be at least two"),
+    ("styles=[ihc, coffee]", "images and styles both have coffee; an image must be one of the two"),
     ("seeds=[0]", "seeds: must be at least two"),
     ("crops.gird=3", "unknown key 'crops.gird' to set (did you mean 'grid'?)"),
     ("layers=[relu1_2, relu9_2]", "layers: layer 'relu9_2' is not in VGG-19"),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fmi_mx.statistics import Bootstrap, Estimate, permutation_p, slope, spearman, variance_components
+from fmi_mx.statistics import Bootstrap, Estimate, jackknife, permutation_p, slope, spearman, variance_components
 
 
 def bootstrap(resamples=500, confidence=0.95, seed=0):
@@ -41,6 +41,16 @@ def test_nested_resamples_the_groups_and_what_is_in_them():
     assert between == Estimate(0.5, 0, 1)
     within = bootstrap().nested(np.mean, np.array([[0.0, 1.0], [0.0, 1.0]]))
     assert within == Estimate(0.5, 0, 1)
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    """Values 1, 2, 3, 6: mean 3, standard error sqrt(14 / 3 / 4), and Student's t of 3 degrees at 97.5 % is 3.1824."""
+    values = np.array([1.0, 2.0, 3.0, 6.0])
+    found = jackknife(np.mean, 0.95, values)
+    half = 3.18245 * np.sqrt(14 / 12)
+    assert found == pytest.approx((3, 3 - half, 3 + half), rel=1e-5)
+    apart = jackknife(lambda one, other: one.mean() - other.mean(), 0.95, values, values)
+    assert apart == pytest.approx((0, -half * np.sqrt(2), half * np.sqrt(2)), rel=1e-5)
 
 
 def test_p_counts_the_measured_among_the_shuffled():
