@@ -1,15 +1,18 @@
 """Each claim on numbers made up to bear it out or not, and the whole of it with the small network."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import InputError, encode, layer_code, vgg19
+from fmi_mx import InputError, claim_transfers, encode, layer_code, vgg19
+from fmi_mx.cell import Cell
 from fmi_mx.claim_layers import trend_row
 from fmi_mx.claim_style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
 from fmi_mx.claim_textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
+from fmi_mx.claims import _white_noise
 from fmi_mx.claims_settings import load_settings
 from fmi_mx.cli import main
 from fmi_mx.colourfulness import colourfulness
@@ -255,11 +258,31 @@ def test_claim_3_of_pmci_holds_where_outputs_go_to_their_own_style():
     anywhere = moved_row("PMCI", np.stack([own, own], axis=2), SETTINGS, bootstrap())
     assert anywhere.because == ("the other styles",)
     one_style_stays = moved_row("PMCI", np.array([[[0.9, 0]] * 2] * 3 + [[[-0.5, 0]] * 2]), SETTINGS, bootstrap())
-    assert one_style_stays.verdict == "undecided"  # of four styles; of eight cells it would be more certain
+    assert one_style_stays.because == ("no move", "the other styles")  # four styles decide nothing; eight cells would
     right = own_style_row("PMCI", np.array([[0, 0], [1, 1], [2, 2], [3, 3]]), SETTINGS, bootstrap(), generator())
     assert right.verdict == "holds" and right.measured.value == 1 and right.controls == {"chance": 0.25}
     first = own_style_row("PMCI", np.zeros((4, 2), int), SETTINGS, bootstrap(), generator())
     assert first.measured.value == 0.25 and first.verdict == "undecided" and first.p == 1
+
+
+def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
+    """Every output has its own style's energies at the layers of the loss, and elsewhere those of style a."""
+    energies = {"a": np.array([0, 1.0, 0]), "b": np.array([0, 0, 1.0])}
+    cells = [Cell(f"{image}.{style}", "pmci", image, style=style) for style in "ab" for image in ("x", "y")]
+
+    def vectors(_, cell, layers):
+        output = {layer: energies[cell.style if layer.endswith("_1") else "a"] for layer in layers}
+        return output, dict.fromkeys(layers, np.array([1.0, 0, 0])), dict.fromkeys(layers, energies[cell.style])
+
+    monkeypatch.setattr(claim_transfers, "_vectors", vectors)
+    settings = load_settings(CLAIMS, {"images": ["x", "y"], "styles": ["a", "b"], "layers": ["relu1_2", "relu3_2"]})
+    pictures = SimpleNamespace(outputs=dict.fromkeys(cells), transfer=SimpleNamespace(content_layer="relu3_2"))
+    rows, ways = claim_transfers.transfer_rows(settings, pictures, bootstrap(), generator())
+    assert [row.where.partition(" (")[0] for row in rows] == [
+        "PMCI, layers of its loss", "PMCI, relu1_2", "PMCI, layers that are not in its loss"]  # fmt: skip
+    assert [row.measured.value for row in rows] == [1, 0.5, 0.5]
+    assert rows[0].controls["the other styles"] == 0 and ways["relu1_2"] == {
+        "x.a": [1, 0], "y.a": [1, 0], "x.b": [0, 1], "y.b": [0, 1]}  # fmt: skip
 
 
 # Claim 4.
@@ -292,6 +315,17 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
         _, altogether = dependence_rows("relu1_2", points, points, SETTINGS)
         covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
     assert 0.88 <= np.mean(covered) <= 1
+
+
+def test_white_noise_is_denoised_as_the_inversions_are():
+    def noise(denoise):
+        pictures = SimpleNamespace(
+            trained={"relu1_2": [[[np.zeros((24, 32, 3))]]]}, transfer=SimpleNamespace(denoise=denoise)
+        )
+        return _white_noise(pictures, generator())[0][0][0]
+
+    assert noise(0).shape == (24, 32, 3) and noise(0).std() == pytest.approx(255 / 12**0.5, rel=0.02)
+    assert noise(0.2).std() < 0.5 * noise(0).std()
 
 
 # All of it.
