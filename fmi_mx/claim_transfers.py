@@ -4,7 +4,6 @@ import numpy as np
 
 from .claim_style import moved, moved_row, own_style_row
 from .energy_vectors import energy_vectors, total_variation
-from .images import MEAN
 from .materials import network_images
 
 
@@ -38,9 +37,8 @@ def _by_style(values, settings):
 
 def _vectors(pictures, cell, layers):
     """Energy vectors, layer -> (C,), of a PMCI cell's output, its content and its style."""
-    output = (pictures.outputs[cell] - MEAN).transpose(2, 0, 1)[None]
     shown = network_images(pictures.transfer, cell, pictures.materials.sources)
-    return energy_vectors([output, *shown], pictures.materials.weights, layers, pictures.transfer.pool)
+    return energy_vectors([pictures.outputs[cell], *shown], pictures.materials.weights, layers, pictures.transfer.pool)
 
 
 def _styles(cell, vectors):

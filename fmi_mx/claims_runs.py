@@ -25,7 +25,9 @@ class Pictures(NamedTuple):
     """trained, random: layer -> [filter][image][seed] -> uint8 (H, W, 3), through the network and through random weights.
     descents: weights -> layer -> how those came down, see ``_descents``.
     transfer: the experiment of PMCI, materials: its images and weights. random_weights: name -> NDArray. outputs: cell ->
-    uint8 (H, W, 3). crops: float32 (1, 3, h, w) minus the mean, of the images and styles in turn."""
+    float32 (1, 3, H, W) minus the mean, neither clipped nor denoised: the style images with which they are compared are not,
+    and denoising takes more from the energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of
+    the images and styles in turn."""
 
     trained: dict
     random: dict
@@ -61,7 +63,7 @@ def compute(settings, out, weights, images, device, generator, stream):
             run(one, place, file, images, device, progress.on_cell, progress.on_pass)
     finally:
         progress.close()
-    outputs = {cell: _picture(folder / "pmci", cell.name) for cell in cells(transfer) if cell.layers}
+    outputs = {cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers}
     random_weights = to_device(arrays, next(iter(materials.weights.values())).context)
     found = [_inversions(settings, folder, name, _picture) for name in ("trained", "random")]
     records = [_inversions(settings, folder, name, store.read_record) for name in ("trained", "random")]

@@ -18,7 +18,7 @@ from fmi_mx.cli import main
 from fmi_mx.colourfulness import colourfulness
 from fmi_mx.descriptors import positions
 from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
-from fmi_mx.images import MEAN, PACKAGED, decode, preprocess, preprocess_style, read_image
+from fmi_mx.images import PACKAGED, decode, preprocess, preprocess_style, read_image
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.random_weights import he_normal
 from fmi_mx.statistics import Bootstrap, Estimate, variance_components
@@ -402,8 +402,8 @@ def check_way(report, runs):
         shown = [preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors")
                  for name in ("ihc.png", "rocket.jpg")]  # fmt: skip
         for own, style in enumerate(("ihc", "rocket")):
-            output = decode(runs / "pmci" / "cells" / f"{image}.{style}.pmci.png").astype(np.float32) - MEAN
-            pixels = [output.transpose(2, 0, 1)[None], content, shown[own], shown[1 - own]]
+            output = np.load(runs / "pmci" / "cells" / f"{image}.{style}.pmci.npz")["image"]
+            pixels = [output, content, shown[own], shown[1 - own]]
             vectors = energy_vectors(pixels, load_weights(SMALL), [*seen, *unseen], "avg")
             for layer in (*seen, *unseen):
                 expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
