@@ -44,7 +44,7 @@ def _levels(axis, report):
     axis.set_title("2. by layer")
     _layers(axis, report["settings"]["layers"])
     handles = [one for place in (axis, right) for one in place.get_legend_handles_labels()[0]]
-    axis.legend(handles=handles, fontsize=8)
+    axis.legend(handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)
 
 
 def _style(axis, report):
@@ -59,7 +59,7 @@ def _style(axis, report):
     _bars(axis, places, estimates, "black", "none")
     for place, row in zip(places[1:], others):
         axis.plot(place, list(row["controls"].values())[-1], "o", color=COLOURS["random weights"])
-    labels += [row["where"] if row["p"] is None else f"{row['where']}: nearest style its own" for row in others]
+    labels += [row["where"] if row["p"] is None else "PMCI: nearest style its own" for row in others]
     axis.set_xticks(range(len(labels)))
     axis.set_xticklabels(labels, rotation=60, ha="right", fontsize=7)
     axis.axhline(0, color="black", linewidth=0.8)
