@@ -44,7 +44,7 @@ def _levels(axis, report):
     axis.set_title("2. by layer")
     _layers(axis, report["settings"]["layers"])
     handles = [one for place in (axis, right) for one in place.get_legend_handles_labels()[0]]
-    axis.legend(handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)
+    axis.legend(handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2)
 
 
 def _style(axis, report):
