@@ -97,7 +97,7 @@ def as_data(experiment):
 def _complete(data):
     """The data with the keys that files from before them lack; they mean the authors' way."""
     if "precision" in _schema(data):
-        data = {"precision": "float32", **data}
+        data = {**data, "precision": data.get("precision", "float32")}
     if isinstance(data.get("stop"), dict):
         data = {**data, "stop": {"every": 1, **data["stop"]}}
     return data
