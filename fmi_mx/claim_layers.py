@@ -3,7 +3,7 @@
 import numpy as np
 
 from .statistics import slope, spearman
-from .verdicts import judged
+from .verdicts import RANDOM, judged
 
 
 def trend_row(measure, values, random, settings, bootstrap):
@@ -16,12 +16,12 @@ def trend_row(measure, values, random, settings, bootstrap):
     measured = bootstrap.estimate(slope, *values)
     layers = len(values)
     apart = bootstrap.estimate(lambda *both: slope(*both[:layers]) - slope(*both[layers:]), *values, *random)
-    controls = {"no trend": 0.0, "random weights": slope(*random)}
+    controls = {"no trend": 0.0, RANDOM: slope(*random)}
     beside = {
         "Spearman's correlation": bootstrap.estimate(spearman, *values),
         f"steps of {layers - 1} that rise": int((np.diff(np.mean(values, axis=1)) > 0).sum()),
     }
-    margins = {"no trend": measured, "random weights": apart}
+    margins = {"no trend": measured, RANDOM: apart}
     return judged(2, "all layers", f"{measure}, slope a layer", measured, controls, margins, settings.confidence, beside)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from .descriptors import positions
 from .energy_vectors import total_variation
 from .statistics import permutation_p
-from .verdicts import judged
+from .verdicts import RANDOM, judged
 
 
 def crops_of(pixels, grid):
@@ -21,10 +21,8 @@ def distances(descriptors):
     weight (``descriptors.positions``). Part by part, as Gram matrices are large. Returns float64 (n, n)."""
     squares = np.zeros((len(descriptors), len(descriptors)))
     for part in descriptors[0]:
-        points = positions(descriptors, (part,))
-        norms = (points**2).sum(axis=1)
-        squares += norms[:, None] + norms - 2 * points @ points.T
-    return np.sqrt(np.maximum(squares, 0))
+        squares += _squared_distances(positions(descriptors, (part,)))
+    return np.sqrt(squares)
 
 
 def frobenius(matrices):
@@ -32,11 +30,15 @@ def frobenius(matrices):
     layer's squares have the mean 1, so that layers weigh alike. Returns float64 (n, n)."""
     total = np.zeros((len(matrices), len(matrices)))
     for layer in matrices[0]:
-        points = np.array([one[layer] for one in matrices], np.float64)
-        norms = (points**2).sum(axis=1)
-        squares = np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)
+        squares = _squared_distances(np.array([one[layer] for one in matrices], np.float64))
         total += squares / (squares.mean() or 1.0)
     return np.sqrt(total)
+
+
+def _squared_distances(points):
+    """Of points float64 (n, F): (n, n), without an array of n x n x F."""
+    norms = (points**2).sum(axis=1)
+    return np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)
 
 
 def nearest_other(found):
@@ -56,13 +58,13 @@ def crops_row(apart, images, settings, bootstrap, generator):
     chance = (len(label) // images - 1) / (len(label) - 1)
     more = {
         name: bootstrap.nested(_first_less_second, np.stack([right["energies"], right[name]], axis=2))
-        for name in ("random weights", "Gram matrices", "colour")
+        for name in (RANDOM, "Gram matrices", "colour")
     }
     margins = {
         "chance": bootstrap.nested(lambda ours: ours.mean() - chance, right["energies"]),
-        "random weights": more["random weights"],
+        RANDOM: more[RANDOM],
     }
-    controls = {"chance": chance, "random weights": float(right["random weights"].mean())}
+    controls = {"chance": chance, RANDOM: float(right[RANDOM].mean())}
     beside = {}
     for name in ("Gram matrices", "colour"):
         beside.update({name: float(right[name].mean()), f"energies less {name}": more[name]})

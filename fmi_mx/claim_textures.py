@@ -1,10 +1,12 @@
 """Claims 1 and 4: each filter's inversions are alike and unlike other filters', whatever the image."""
 
+from functools import partial
+
 import numpy as np
 
 from .descriptors import describe, positions
 from .statistics import jackknife, permutation_p, variance_components
-from .verdicts import judged
+from .verdicts import RANDOM, judged
 
 
 def points_of(pictures):
@@ -55,20 +57,20 @@ def retrieval_row(layer, points, random, noise, settings, bootstrap, generator):
     margins = {
         "chance": bootstrap.estimate(lambda ours: ours.mean() - chance, of_filter),
         "white noise": bootstrap.estimate(_difference, of_filter, of_noise),
-        "random weights": bootstrap.estimate(_difference, of_filter, of_random),
+        RANDOM: bootstrap.estimate(_difference, of_filter, of_random),
     }
-    controls = {"chance": chance, "white noise": float(of_noise.mean()), "random weights": float(of_random.mean())}
+    controls = {"chance": chance, "white noise": float(of_noise.mean()), RANDOM: float(of_random.mean())}
     p = permutation_p(of_filter.mean(), shuffled_shares(found, settings.resamples, generator))
     measured = bootstrap.estimate(np.mean, of_filter)
-    beside = {f"filters of {len(of_filter)} found in most of their pictures": int((of_filter > 0.5).sum())}
+    beside = {f"filters of {len(of_filter)} found in most of their pictures": len(of_filter) - len(missed(found))}
     return judged(
         1, layer, "share whose nearest is of the same filter", measured, controls, margins, settings.confidence, beside, p
     )
 
 
-def missed(points):
-    """The places of the filters that are not found in most of their pictures. points: as of ``nearest``."""
-    return np.flatnonzero(hits(nearest(points)).mean(axis=(1, 2)) <= 0.5).tolist()
+def missed(found):
+    """The places of the filters that are not found in most of their pictures. found: of ``nearest``."""
+    return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
 
 
 def dependence_rows(layer, points, random, settings):
@@ -77,13 +79,13 @@ def dependence_rows(layer, points, random, settings):
     in turn."""
     found = []
     for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
-        share = lambda points, parts=parts: _share(points, parts)  # noqa: E731
+        share = partial(_share, parts=parts)
         most, confidence = settings.most_dependence, settings.confidence
         margins = {
             "the limit": jackknife(lambda ours, of=share, most=most: most - of(ours), confidence, points),
-            "random weights": jackknife(lambda ours, other, of=share: of(other) - of(ours), confidence, points, random),
+            RANDOM: jackknife(lambda ours, other, of=share: of(other) - of(ours), confidence, points, random),
         }
-        controls = {"the limit": most, "random weights": share(random)}
+        controls = {"the limit": most, RANDOM: share(random)}
         measured = jackknife(share, confidence, points)
         found.append(judged(4, layer, f"share of {measure} in the variance", measured, controls, margins, confidence))
     return found

@@ -8,7 +8,7 @@ from . import claims_figure, claims_report, claims_runs, store
 from .cell import image_name
 from .claim_layers import levels, trend_row
 from .claim_style import crops_row, distances, frobenius
-from .claim_textures import dependence_rows, missed, points_of, retrieval_row
+from .claim_textures import dependence_rows, missed, nearest, points_of, retrieval_row
 from .claim_transfers import transfer_rows
 from .colourfulness import colourfulness
 from .descriptors import describe
@@ -86,7 +86,7 @@ def _textures(settings, pictures, noise, bootstrap, generator):
         rows += dependence_rows(layer, points, random, settings)
         components["trained"][layer] = variance_components(points)
         components[RANDOM][layer] = variance_components(random)
-        lost[layer] = [settings.filters[place] for place in missed(points)]
+        lost[layer] = [settings.filters[place] for place in missed(nearest(points))]
     return rows, components, lost
 
 

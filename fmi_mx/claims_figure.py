@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .figures import png
+from .verdicts import RANDOM
 
 DPI = 120
-COLOURS = {"trained": "tab:blue", "random weights": "tab:orange", "white noise": "grey"}
+COLOURS = {"trained": "tab:blue", RANDOM: "tab:orange", "white noise": "grey"}
 SHADES = {"filter": "tab:blue", "image": "tab:red", "both": "tab:pink", "seed": "lightgrey"}
 NAMES = {"filter": "filter", "image": "image", "both": "filter x image", "seed": "seed"}
 
@@ -26,7 +27,7 @@ def _retrieval(axis, report):
     rows = [row for row in report["rows"] if row["claim"] == 1]
     layers = [row["where"] for row in rows]
     _points(axis, [row["measured"] for row in rows], "trained")
-    for name in ("random weights", "white noise"):
+    for name in (RANDOM, "white noise"):
         axis.plot([row["controls"][name] for row in rows], "o--", color=COLOURS[name], label=name)
     axis.axhline(rows[0]["controls"]["chance"], color="black", linewidth=0.8, label="chance")
     axis.set(title="1. nearest of another image and seed: same filter", ylim=(-0.03, 1.03), ylabel="share of pictures")
@@ -38,7 +39,7 @@ def _levels(axis, report):
     """Colourfulness at the left, intricacy at the right scale."""
     right = axis.twinx()
     for place, (measure, level), marker in zip((axis, right), report["levels"].items(), "os"):
-        for weights in ("trained", "random weights"):
+        for weights in ("trained", RANDOM):
             _points(place, level[weights], weights, marker, f"{measure}, {weights}")
         place.set_ylabel(f"{measure} ({'circles' if marker == 'o' else 'squares'})")
     axis.set_title("2. by layer")
@@ -58,7 +59,7 @@ def _style(axis, report):
     axis.bar(places, [one["value"] for one in estimates], color=COLOURS["trained"])
     _bars(axis, places, estimates, "black", "none")
     for place, row in zip(places[1:], others):
-        axis.plot(place, list(row["controls"].values())[-1], "o", color=COLOURS["random weights"])
+        axis.plot(place, list(row["controls"].values())[-1], "o", color=COLOURS[RANDOM])
     labels += [row["where"] if row["p"] is None else "PMCI: nearest style its own" for row in others]
     axis.set_xticks(range(len(labels)))
     axis.set_xticklabels(labels, rotation=60, ha="right", fontsize=7)
@@ -67,7 +68,7 @@ def _style(axis, report):
 
 
 def _components(axis, report):
-    for shift, weights in ((-0.2, "trained"), (0.2, "random weights")):
+    for shift, weights in ((-0.2, "trained"), (0.2, RANDOM)):
         for place, found in enumerate(report["components"][weights].values()):
             parts = {name: max(value, 0.0) for name, value in found.items()}
             bottom, whole = 0.0, sum(parts.values()) or 1.0

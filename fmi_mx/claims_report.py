@@ -4,7 +4,7 @@ from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
-from .verdicts import FAILS, HOLDS, OPEN
+from .verdicts import FAILS, HOLDS, OPEN, RANDOM
 
 # The paper's abstract, for claims 1 to 3; 4 is what its Fig. 3 shows with two content images, in our words.
 CLAIMS = {
@@ -53,7 +53,7 @@ def markdown(report):
     if report["width"] != 1:
         found += ["**The network is a small one and not the paper's VGG-19.**", ""]
     found += [f"{number}. {sentence} {_tally(report, number)}" for number, sentence in CLAIMS.items()]
-    found += ["", "| claim | where | measure | measured | controls | verdict |", "|---|---|---|---|---|---|"]
+    found += ["", *_head("claim", "where", "measure", "measured", "controls", "verdict")]
     for row in report["rows"]:
         cells = [CLAIMS[row["claim"]], row["where"], row["measure"], _measured(row), _controls(row), _verdict(row)]
         found.append(f"| {' | '.join(cells)} |")
@@ -90,6 +90,11 @@ def _verdict(row):
     return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
 
 
+def _head(*columns):
+    """The first two lines of a table."""
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+
+
 def _missed(report):
     """Which filters claim 1 does not find."""
     lost = "; ".join(f"{layer}: {', '.join(map(str, filters)) or 'none'}" for layer, filters in report["missed"].items())
@@ -98,8 +103,7 @@ def _missed(report):
 
 def _components(report):
     """A table of claim 4's variance components, shares of the whole, layer by layer."""
-    found = [f"| share of the variance | {' | '.join(report['settings']['layers'])} |"]
-    found.append("|---" * (len(report["settings"]["layers"]) + 1) + "|")
+    found = _head("share of the variance", *report["settings"]["layers"])
     for weights, layers in report["components"].items():
         for name in next(iter(layers.values())):
             shares = [f"{one[name] / (sum(one.values()) or 1.0):.3f}" for one in layers.values()]
@@ -109,8 +113,7 @@ def _components(report):
 
 def _descents(report):
     """A table of how the inversions came down, layer by layer."""
-    found = [f"| inversions | {' | '.join(report['settings']['layers'])} |"]
-    found.append("|---" * (len(report["settings"]["layers"]) + 1) + "|")
+    found = _head("inversions", *report["settings"]["layers"])
     for weights, layers in report["descents"].items():
         for name in next(iter(layers.values())):
             found.append(f"| {name}, {weights} | {' | '.join(f'{one[name]:.3g}' for one in layers.values())} |")
@@ -121,10 +124,10 @@ def _levels(report):
     """A table of claim 2's two measures, layer by layer."""
     layers = report["settings"]["layers"]
     contents = ", ".join(next(iter(report["levels"].values()))["content images"])
-    found = [f"| mean | {' | '.join(layers)} | white noise | {contents} |", "|---" * (len(layers) + 3) + "|"]
+    found = _head("mean", *layers, "white noise", contents)
     for measure, level in report["levels"].items():
         own = ", ".join(f"{value:.3g}" for value in level["content images"].values())
-        for weights in ("trained", "random weights"):
+        for weights in ("trained", RANDOM):
             of_layers = " | ".join(map(_interval, level[weights]))
             found.append(f"| {measure}, {weights} | {of_layers} | {_interval(level['white noise'])} | {own} |")
     return found

@@ -18,7 +18,7 @@ from .random_weights import he_normal
 from .run import run
 from .verdicts import RANDOM
 from .vgg19 import check_image_size, width_of
-from .weights import to_device, write_weights
+from .weights import device_of, to_device, write_weights
 
 
 class Pictures(NamedTuple):
@@ -64,7 +64,7 @@ def compute(settings, out, weights, images, device, generator, stream):
     finally:
         progress.close()
     outputs = {cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers}
-    random_weights = to_device(arrays, next(iter(materials.weights.values())).context)
+    random_weights = to_device(arrays, device_of(materials.weights))
     found = [_inversions(settings, folder, name, _picture) for name in ("trained", "random")]
     records = [_inversions(settings, folder, name, store.read_record) for name in ("trained", "random")]
     descents = dict(zip(("trained", RANDOM), map(_descents, records)))

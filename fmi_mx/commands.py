@@ -1,5 +1,6 @@
 """What each command of ``fmi`` does with its options. Modules are imported where they are used, so that a command that
-needs no MXNet does not wait for it. A function returns the exit code, or None for 0."""
+needs no MXNet does not wait for it. A function takes what ``cli`` has parsed and returns the exit code, or None for 0. It
+raises InputError for whatever is wrong with what the user gave."""
 
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ def _overrides(pairs):
 
 
 def run_experiment(options):
+    """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints."""
     from . import figures
     from .cell import cells
     from .experiment import load_experiment
@@ -49,12 +51,14 @@ def run_experiment(options):
 
 
 def plot_figure(options):
+    """``fmi plot``: draws the figure of a finished run again."""
     from . import figures
 
     print(figures.draw(options.folder))
 
 
 def assess_claims(options):
+    """``fmi claims``: tests the claims and prints the report and its files."""
     from .claims import assess
     from .claims_report import lines
     from .claims_settings import load_settings
@@ -67,6 +71,7 @@ def assess_claims(options):
 
 
 def compare_runs(options):
+    """``fmi compare``: each run beside the authors' panel; of several a table as well."""
     from .compare import compare
     from .tables import lines, settings_lines
 
@@ -79,6 +84,7 @@ def compare_runs(options):
 
 
 def fetch_weights(options):
+    """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
     from .convert import convert
     from .fetch import fetch_first, read_sources
     from .weights import read_weights
@@ -98,6 +104,7 @@ def fetch_weights(options):
 
 
 def convert_weights(options):
+    """``fmi weights convert``: any VGG-19 file to the canonical form; prints what was done to it."""
     from .convert import convert
 
     provenance = convert(options.source, options.to)
@@ -107,6 +114,7 @@ def convert_weights(options):
 
 
 def check_weights(options):
+    """``fmi weights check``: which network a canonical file holds."""
     from .convert import network_of
     from .weights import read_weights, weights_digest
 
@@ -116,6 +124,7 @@ def check_weights(options):
 
 
 def normalise_weights(options):
+    """``fmi weights normalise``: every filter's mean activation over the paper's images becomes 1."""
     from .fetch import read_sources
     from .rescale import normalise
 
@@ -124,6 +133,7 @@ def normalise_weights(options):
 
 
 def diff_weights(options):
+    """``fmi weights diff``: the largest difference of two files, array by array."""
     import numpy as np
 
     from .convert import read_any
@@ -134,10 +144,12 @@ def diff_weights(options):
 
 
 def fetch_images(_):
+    """``fmi images fetch``: the paper's images."""
     _fetch_all(ROOT / "experiments" / "images")
 
 
 def fetch_panels(_):
+    """``fmi panels fetch``: the authors' panels."""
     _fetch_all(ROOT / "experiments" / "panels")
 
 
@@ -151,6 +163,7 @@ def _fetch_all(folder):
 
 
 def examine_machine(options):
+    """``fmi doctor``: prints what a run needs and what is missing. Returns 1 where something is, else 0."""
     from .doctor import examine
 
     facts = examine(options.weights, options.images, options.device)
@@ -160,6 +173,7 @@ def examine_machine(options):
 
 
 def run_benchmark(options):
+    """``fmi bench``: prints each line of the benchmark as it is known, and its files."""
     from .bench import bench
 
     bench(options.out, options.weights, options.images, options.device, lambda line: print(line, flush=True))

@@ -16,6 +16,7 @@ from .objectives import Inputs, objective
 from .optimisers import descend
 from .problem import Problem, encode
 from .vgg19 import layer_code, vgg19, width_of
+from .weights import device_of
 
 
 def compute(experiment, cell, materials, out, on_pass=None):
@@ -46,7 +47,7 @@ class Beginning(NamedTuple):
 def begin(experiment, cell, materials, out=None):
     """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs. Returns a ``Beginning``."""
     weights = materials.weights
-    device = next(iter(weights.values())).context
+    device = device_of(weights)
     shown = [mx.nd.array(pixels, ctx=device) for pixels in network_images(experiment, cell, materials.sources)]
     content, style = shown[0], shown[1] if len(shown) > 1 else None
     source = content
@@ -100,7 +101,7 @@ def feature_maps(experiment, cell, materials):
     picture, and arrays ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
     pixels = network_images(experiment, cell, materials.sources)[0]
     weights = materials.weights
-    content = mx.nd.array(pixels, ctx=next(iter(weights.values())).context)
+    content = mx.nd.array(pixels, ctx=device_of(weights))
     code = layer_code(vgg19(experiment.pool, width_of(weights)), cell.layers[0])
     chosen = list(experiment.filters)
     before = encode(code, weights, content).asnumpy()[0]

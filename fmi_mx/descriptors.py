@@ -11,6 +11,7 @@ from .images import MEAN, lab
 from .mxnet_setup import mx
 from .problem import encode
 from .vgg19 import check_image_size, layer_code, layer_table, vgg19, width_of
+from .weights import device_of
 
 DESCRIBED = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # the paper's five, of Fig. 3
 WAVELENGTHS = (3.0, 5.4, 9.7, 17.5)  # pixels; from the finest that pixels hold, each 1.8 times the last
@@ -50,7 +51,7 @@ def channel_statistics(pictures, weights):
     width = width_of(weights)
     net = vgg19(width=width)
     symbol = mx.sym.concat(*[part for layer in DESCRIBED for part in _statistics(layer_code(net, layer))], dim=1)
-    device = next(iter(weights.values())).context
+    device = device_of(weights)
     found = []
     for picture in pictures:
         check_image_size(DESCRIBED[-1], *picture.shape[:2])

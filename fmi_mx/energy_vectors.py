@@ -7,6 +7,7 @@ from .losses import gram
 from .mxnet_setup import mx
 from .problem import encode
 from .vgg19 import layer_code, vgg19, width_of
+from .weights import device_of
 
 
 def energy_vectors(images, weights, layers, pool):
@@ -41,7 +42,7 @@ def total_variation(one, other):
 def _encoded(images, weights, layers, pool, of_code):
     """For each image a dict, layer -> what of_code makes of its code, without the axis of images."""
     net = vgg19(pool, width_of(weights))
-    device = next(iter(weights.values())).context
+    device = device_of(weights)
     symbols = {layer: of_code(layer_code(net, layer)) for layer in layers}
     for pixels in images:
         image = mx.nd.array(pixels, ctx=device)

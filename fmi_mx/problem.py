@@ -3,6 +3,7 @@
 from .errors import InputError
 from .mxnet_setup import mx
 from .precision import in_bfloat16, precision_on
+from .weights import device_of
 
 
 def encode(symbol, weights, image):
@@ -27,7 +28,7 @@ class Problem:
     """
 
     def __init__(self, loss, weights, constants, shape, precision="float32"):
-        device = next(iter(weights.values())).context
+        device = device_of(weights)
         self.precision = precision_on(precision, device)
         if self.precision == "bfloat16":
             loss = in_bfloat16(loss)

@@ -18,6 +18,7 @@ from .materials import gather
 from .mxnet_setup import installed_builds
 from .precision import precision_on
 from .vgg19 import WIDTHS, width_of
+from .weights import device_of
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
 _CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
@@ -86,7 +87,7 @@ def specify(experiment, cell, materials, predecessor_digest):
         "weights_sha256": materials.digest if cell.layers else None,
     }
     if experiment.precision:
-        specification["precision"] = precision_on(experiment.precision, next(iter(materials.weights.values())).context)
+        specification["precision"] = precision_on(experiment.precision, device_of(materials.weights))
     predecessor = {"name": cell.predecessor, "specification_sha256": predecessor_digest} if cell.predecessor else None
     known = {key: value for key, value in specification.items() if value is not None}
     return {**data, **known, "method": cell.method, "predecessor": predecessor}

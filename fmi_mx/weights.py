@@ -72,6 +72,11 @@ def to_device(arrays, device):
     return {name: mx.nd.array(array, ctx=device) for name, array in arrays.items()}
 
 
+def device_of(weights):
+    """The ``mx.Context`` of weights, name -> NDArray."""
+    return next(iter(weights.values())).context
+
+
 def weights_digest(arrays):
     """SHA-256, hexadecimal, of the numbers themselves: the same for a .params and an .npz of the same weights."""
     digest = hashlib.sha256()

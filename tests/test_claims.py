@@ -91,7 +91,7 @@ def test_filters_that_leave_the_same_grey_are_not_found():
     points[3] = 7.0
     assert not hits(nearest(points))[3].any()
     assert hits(nearest(np.delete(points, 3, axis=0))).all()
-    assert missed(points) == [3] and missed(textures(10)) == []
+    assert missed(nearest(points)) == [3] and missed(nearest(textures(10))) == []
 
 
 def test_without_filters_and_with_shuffled_labels_it_is_chance():
