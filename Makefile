@@ -31,7 +31,18 @@ RUN_fig5      := fig5
 SETTINGS_fig3 := images=golden_gate target=authors
 SETTINGS_fig4 := images=golden_gate draws=12
 
-.PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings test lint bench doctor clean
+# Which settings made a panel? What the paper says of the figure's own key or what the authors' code does, both poolings, Oxford's
+# weights and normalised ones; with the fast preset.
+TRIALS        := settings-fig3 settings-fig4 settings-fig5
+KEY_fig3      := target
+KEY_fig4      := draw
+KEY_fig5      := normalise
+TRIED_fig3    := images=golden_gate
+TRIED_fig4    := images=golden_gate draws=4
+TRIED_fig5    := images=golden_gate
+NORMALISED    := $(OUT)/settings/vgg19_normalised.params
+
+.PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings $(TRIALS) test lint bench doctor clean
 
 help:
 	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: no weights or images to fetch, a minute of computing"
@@ -39,7 +50,7 @@ help:
 	@echo "make figures   all five figures"
 	@echo "make claims    the paper's claims, tested with intervals and controls: writes claims.md, claims.json and claims.png"
 	@echo "make compare   our Figs. 3, 4 and 5 beside the authors' panels; make compare-fig3 (fig4, fig5) one of them"
-	@echo "make settings  which settings made the authors' panel of Fig. 3"
+	@echo "make settings  which settings made the authors' panels; make settings-fig3 (fig4, fig5) of one of them"
 	@echo "make test      install and test; make lint checks the style"
 	@echo "make doctor    what this machine has, and what is missing"
 	@echo "make bench     what a pass costs, and how long each optimiser takes to the authors' loss: half an hour"
@@ -84,19 +95,18 @@ $(COMPARISONS): compare-%: panels model images
 	$(FMI) run experiments/$*.yaml --out "$(OUT)/$(RUN_$*)" $(OPTIONS) $(foreach s,$(SETTINGS_$*) $(SET),--set "$(s)")
 	$(FMI) compare "$(OUT)/$(RUN_$*)" "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
-# Which settings made the authors' panel of Fig. 3? Every run takes the fast preset; SET="long_edge=256" makes them smaller.
-NORMALISED := $(OUT)/settings/vgg19_normalised.params
+settings: $(TRIALS)
 
-settings: panels model images
-	mkdir -p "$(OUT)/settings"
+$(TRIALS): settings-%: panels model images
+	mkdir -p "$(OUT)/settings/$*"
 	test -f "$(NORMALISED)" || $(FMI) weights normalise --weights "$(WEIGHTS)" --images "$(IMAGES)" --to "$(NORMALISED)"
-	for target in paper authors; do for pool in avg max; do for network in oxford normalised; do \
+	for source in paper authors; do for pool in avg max; do for network in oxford normalised; do \
 		test $$network = oxford && weights="$(WEIGHTS)" || weights="$(NORMALISED)"; \
-		$(FMI) run experiments/fig3.yaml --out "$(OUT)/settings/$$target.$$pool.$$network" --set preset=fast \
-			--set images=golden_gate --set target=$$target --set pool=$$pool --weights "$$weights" --images "$(IMAGES)" \
-			--device "$(DEVICE)" $(foreach s,$(SET),--set "$(s)") || exit; \
+		$(FMI) run experiments/$*.yaml --out "$(OUT)/settings/$*/$$source.$$pool.$$network" --set preset=fast \
+			--set $(KEY_$*)=$$source --set pool=$$pool --weights "$$weights" --images "$(IMAGES)" --device "$(DEVICE)" \
+			$(foreach s,$(TRIED_$*) $(SET),--set "$(s)") || exit; \
 	done; done; done
-	$(FMI) compare "$(OUT)"/settings/*.*.*/ "$(PANELS)/$(PANEL_fig3)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
+	$(FMI) compare "$(OUT)/settings/$*"/*/ "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
 test: setup
 	$(VENV)/bin/pytest

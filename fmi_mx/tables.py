@@ -20,21 +20,35 @@ def lines(report):
 
 
 def settings_lines(reports):
-    """Comparisons of several runs with one panel, a row a run. reports: the run's name -> report. Of Fig. 4, which has
-    no own cells, there is nothing to say."""
-    reports = {name: report for name, report in reports.items() if "descriptors" in report}
-    if not reports:
-        return []
-    labels = list(next(iter(reports.values()))["descriptors"])
-    table = [["", "cells", *labels, "colour apart"]]
-    for name, report in reports.items():
-        ranks = {label: one["summaries"]["all"] for label, one in report["descriptors"].items()}
-        cells = [
-            "/".join(str(ranks[label][key]["first"]) for key in report["candidates"]) if label in ranks else "-"
-            for label in labels
-        ]
-        table.append([name, str(len(report["compared"])), *cells, f"{_mean(report['colour_distance'].values()):.1f}"])
-    return _aligned(table)
+    """Comparisons of several runs with one panel, a row a run. reports: the run's name -> report."""
+    rows = [(_draws_row if "layers" in report else _cells_row)(name, report) for name, report in reports.items()]
+    return _aligned([list(rows[0]), *(list(row.values()) for row in rows)])
+
+
+def _cells_row(name, report):
+    """Of Figs. 3 and 5, column -> text: for each descriptor how many cells' nearest is their own, among each number of
+    candidates, and how far mean colours are apart."""
+    found = {
+        label: "/".join(str(one["summaries"]["all"][key]["first"]) for key in report["candidates"])
+        for label, one in report["descriptors"].items()
+    }
+    apart = f"{_mean(report['colour_distance'].values()):.1f}"
+    return {"": name, "cells": str(len(report["compared"])), **found, "colour apart": apart}
+
+
+def _draws_row(name, report):
+    """Of Fig. 4, column -> text: for each descriptor how many times as far from the mean of our draws the authors' are as
+    one of ours is, on an average over layers, and how many of the authors' are farther than every one of ours."""
+    spreads = {}
+    for descriptors in report["layers"].values():
+        for label, spread in descriptors.items():
+            spreads.setdefault(label, []).append(spread["to_mean"])
+    found = {}
+    for label, layers in spreads.items():
+        times = _mean([_mean(one["others"]) / _mean(one["draws"]) for one in layers])
+        outside = sum(other > max(one["draws"]) for one in layers for other in one["others"])
+        found[label] = f"{times:.2f}, {outside}/{sum(len(one['others']) for one in layers)} outside"
+    return {"": name, "draws": str(len(report["compared"])), **found}
 
 
 def _retrieval(descriptors, candidates):

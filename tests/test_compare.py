@@ -10,7 +10,7 @@ from fmi_mx import InputError, cli, load_experiment, measures
 from fmi_mx.authors import PANELS, like, read_sides, within_frame
 from fmi_mx.compare import compare
 from fmi_mx.experiment import as_data
-from fmi_mx.tables import lines
+from fmi_mx.tables import lines, settings_lines
 
 SIZE = 60, 80  # of a panel's cell
 FIG3 = [name for row in PANELS["fmi"] for name in row]
@@ -267,6 +267,37 @@ def test_several_runs_are_compared_with_each_other(tmp_path, capsys):
     assert one.split()[:3] == ["run.same", "25", "25/25"]
     assert two.split()[:2] == ["run.other", "24"]
     assert float(one.split()[-1]) < float(two.split()[-1])
+
+
+def test_several_runs_of_fig4_are_compared_with_each_other(tmp_path, capsys):
+    """The authors' draws are of one kind with the first run's, of another than the second's at one of two layers."""
+
+    def drawn(folder, kinds):
+        folder.mkdir()
+        ours = {f"golden_gate.{layer}.draw{i}": texture(kind, i) for layer, kind in kinds.items() for i in range(1, 6)}
+        return str(run_folder(folder, "rmci", ours).rename(tmp_path / f"run.{folder.name}"))
+
+    same = drawn(tmp_path / "same", {"relu1_1": "golden_gate.relu1_1", "relu3_1": "golden_gate.relu3_1"})
+    other = drawn(tmp_path / "other", {"relu1_1": "golden_gate.relu1_1", "relu3_1": "golden_gate.relu2_1"})
+    panel = panel_file(tmp_path, "rmci", lambda name: texture(name[:-6], 90 + int(name[-1])))
+    assert cli.main(["compare", same, other, str(panel), "--weights", str(tmp_path / "none")]) == 0
+    head, *rows = ([part.strip() for part in line.split("  ") if part] for line in capsys.readouterr().out.splitlines()[-3:])
+    assert head == ["draws", "colour and texture", "colour", "texture"]
+    assert [row[:2] for row in rows] == [["run.same", "10"], ["run.other", "10"]]
+    for one, two in zip(rows[0][2:], rows[1][2:]):
+        assert float(one.split(",")[0]) < 1.3 < 1.5 < float(two.split(",")[0])
+        assert two.endswith("2/4 outside")
+
+
+def test_the_row_of_draws_by_hand():
+    """relu1_1: a mean of 3 over one of 2, none beyond 4. relu2_1: 5 over 2, two beyond 3. (1.5 + 2.5) / 2 is 2."""
+    layers = {
+        "relu1_1": {"colour": {"to_mean": {"draws": [1, 1, 4], "others": [2, 4]}}},
+        "relu2_1": {"colour": {"to_mean": {"draws": [1, 2, 3], "others": [3.5, 6.5]}}},
+    }
+    head, row = settings_lines({"run": {"layers": layers, "compared": list("abcdef")}})
+    assert head.split() == ["draws", "colour"]
+    assert row.split() == ["run", "6", "2.00,", "2/4", "outside"]
 
 
 def test_refusals_are_one_line_and_write_nothing(tmp_path, capsys):
