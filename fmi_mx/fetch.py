@@ -40,11 +40,12 @@ def fetch(entry, folder):
     return path, True
 
 
-def fetch_first(sources, folder, only=None):
-    """Downloads the first source that arrives whole and right.
+def fetch_first(sources, folder, use, only=None):
+    """Downloads the first source that arrives whole and right, and uses it.
 
-    sources: as ``read_sources`` returns them. only: the name of the one to take. Yields a line on each step; the last thing
-    yielded is (name, path). Raises InputError when none arrives, or only is unknown.
+    sources: as ``read_sources`` returns them. use: called with the file's path; where it raises InputError the next source
+    is tried. only: the name of the one to take. Yields a line on each step. Raises InputError when none arrives that can be
+    used, or only is unknown.
     """
     if only is not None and only not in sources:
         raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
@@ -52,15 +53,14 @@ def fetch_first(sources, folder, only=None):
         yield f"{name}: {sources[name]['url']}"
         try:
             path, downloaded = fetch(sources[name], folder)
+            yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
+            use(path)
+            return
         except InputError as error:
             yield f"{name}: {error}"
-            continue
-        yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
-        yield name, path
-        return
     tried = ", ".join([only] if only else sources)
     raise InputError(
-        f"no source of weights arrived (tried {tried}: what went wrong stands above); give a file of your own with "
+        f"no source of weights brought any (tried {tried}: what went wrong stands above); give a file of your own with "
         "WEIGHTS=FILE or --weights FILE, or download one by hand and `fmi weights convert FILE`; `make demo` needs none"
     )
 

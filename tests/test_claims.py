@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import InputError, claim_transfers, encode, layer_code, vgg19
+from fmi_mx import InputError, claim_transfers, encode, layer_code, precision, vgg19
 from fmi_mx.cell import Cell
 from fmi_mx.claim_layers import trend_row
 from fmi_mx.claim_style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
@@ -433,6 +433,12 @@ def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tm
     assert printed.startswith("fmi: error:") and printed.count("\n") == 1
     assert message in printed
     assert not (tmp_path / "out").exists()
+
+
+def test_a_precision_that_the_processor_lacks_is_said_to_be_another(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(precision, "instructions", list)
+    assert main(command(tmp_path, "descent=fast", "filters=0-9")) == 2  # ends at once
+    assert capsys.readouterr().err.startswith("bfloat16: not on this device, so float32 it is\n")
 
 
 def test_a_file_with_an_unknown_or_missing_key_is_refused(tmp_path):
