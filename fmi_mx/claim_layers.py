@@ -2,8 +2,55 @@
 
 import numpy as np
 
+from .cell import image_name
+from .claims_runs import white_noise
+from .colourfulness import colourfulness
+from .images import postprocess, preprocess
+from .intricacy import intricacy
 from .statistics import slope, spearman
 from .verdicts import RANDOM, judged
+
+
+def layer_rows(settings, pictures, bootstrap):
+    """Claim 2: its rows, and for each measure whose pictures -> their mean, of inversions one a layer, with interval.
+
+    Colourfulness is that of the pictures as they are published. Intricacy is measured without the denoising, which flattens
+    what is faint and so makes edges, even in white noise; and once more of inversions that have seen no photograph.
+    """
+    generator, denoise = settings.generator("surrogates"), pictures.transfer.denoise
+
+    def intricate(picture):
+        return intricacy(picture, settings.surrogates, generator)
+
+    rows, found = [], {}
+    for name, measure, inversions, denoised, contents in (
+        ("colourfulness", colourfulness, pictures.inversions, denoise, _contents(settings, pictures, denoise)),
+        ("intricacy", intricate, pictures.plain, 0, _contents(settings, pictures, 0)),
+        ("intricacy without a photograph", intricate, pictures.alone, 0, {"surrogate": pictures.surrogate}),
+    ):
+        trained, random = (np.array([_by_filter(one[layer], measure) for layer in settings.layers]) for one in inversions)
+        rows.append(trend_row(name, trained, random, settings, bootstrap))
+        found[name] = {
+            "trained": levels(trained, bootstrap),
+            RANDOM: levels(random, bootstrap),
+            "white noise": levels([_by_filter(white_noise(settings, pictures, denoised), measure)], bootstrap)[0],
+            "content images": {image: measure(picture) for image, picture in contents.items()},
+        }
+    return rows, found
+
+
+def _by_filter(pictures, measure):
+    """The mean of a measure over each filter's pictures, [filter][image][seed]: float64 (filters,)."""
+    return np.array([np.mean([measure(one) for seeds in images for one in seeds]) for images in pictures])
+
+
+def _contents(settings, pictures, denoise):
+    """The content images as the network sees them, name -> uint8 (H, W, 3). denoise: as of ``postprocess``."""
+    sources, pixels = pictures.materials.sources, pictures.transfer.pixels
+    return {
+        image_name(image): postprocess(preprocess(sources[image].pixels, settings.long_edge, pixels), denoise)
+        for image in settings.images
+    }
 
 
 def trend_row(measure, values, random, settings, bootstrap):

@@ -38,10 +38,11 @@ def _retrieval(axis, report):
 def _levels(axis, report):
     """Colourfulness at the left, intricacy at the right scale."""
     right = axis.twinx()
-    for place, (measure, level), marker in zip((axis, right), report["levels"].items(), "os"):
+    for place, (measure, level), marker in zip((axis, right, right), report["levels"].items(), "os^"):
         for weights in ("trained", RANDOM):
             _points(place, level[weights], weights, marker, f"{measure}, {weights}")
-        place.set_ylabel(f"{measure} ({'circles' if marker == 'o' else 'squares'})")
+    axis.set_ylabel("colourfulness (circles)")
+    right.set_ylabel("intricacy (squares and triangles)")
     axis.set_title("2. by layer")
     _layers(axis, report["settings"]["layers"])
     handles = [one for place in (axis, right) for one in place.get_legend_handles_labels()[0]]

@@ -121,12 +121,10 @@ def _descents(report):
 
 
 def _levels(report):
-    """A table of claim 2's two measures, layer by layer."""
-    layers = report["settings"]["layers"]
-    contents = ", ".join(next(iter(report["levels"].values()))["content images"])
-    found = _head("mean", *layers, "white noise", contents)
+    """A table of claim 2's measures, layer by layer."""
+    found = _head("mean", *report["settings"]["layers"], "white noise", "content images")
     for measure, level in report["levels"].items():
-        own = ", ".join(f"{value:.3g}" for value in level["content images"].values())
+        own = ", ".join(f"{image} {value:.3g}" for image, value in level["content images"].items())
         for weights in ("trained", RANDOM):
             of_layers = " | ".join(map(_interval, level[weights]))
             found.append(f"| {measure}, {weights} | {of_layers} | {_interval(level['white noise'])} | {own} |")

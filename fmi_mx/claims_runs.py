@@ -11,7 +11,8 @@ from .claim_style import crops_of
 from .claims_settings import inversions, transfers
 from .errors import InputError
 from .experiment import Experiment
-from .images import decode, preprocess
+from .images import MEAN, decode, png_bytes, postprocess, preprocess
+from .intricacy import periodic, surrogate
 from .materials import Materials, gather
 from .progress import Progress
 from .random_weights import he_normal
@@ -21,16 +22,26 @@ from .vgg19 import check_image_size, width_of
 from .weights import device_of, to_device, write_weights
 
 
+class Both(NamedTuple):
+    """Through the network and through random weights, each layer -> [filter][image][seed] -> what is asked for."""
+
+    trained: dict
+    random: dict
+
+
 class Pictures(NamedTuple):
-    """trained, random: layer -> [filter][image][seed] -> uint8 (H, W, 3), through the network and through random weights.
-    descents: weights -> layer -> how those came down, see ``_descents``.
+    """inversions: ``Both`` of pictures, uint8 (H, W, 3). plain: the same, not denoised. alone: not denoised, of one seed and
+    one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power spectrum and nothing of
+    what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``.
     transfer: the experiment of PMCI, materials: its images and weights. random_weights: name -> NDArray. outputs: cell ->
     float32 (1, 3, H, W) minus the mean, neither clipped nor denoised: the style images with which they are compared are not,
     and denoising takes more from the energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of
     the images and styles in turn."""
 
-    trained: dict
-    random: dict
+    inversions: Both
+    plain: Both
+    alone: Both
+    surrogate: np.ndarray
     descents: dict
     transfer: Experiment
     materials: Materials
@@ -39,36 +50,61 @@ class Pictures(NamedTuple):
     crops: list
 
 
-def compute(settings, out, weights, images, device, generator, stream):
+def compute(settings, out, weights, images, device, stream):
     """Computes what is missing, under OUT/claims.
 
-    settings: ``Settings``. out, weights, images, device: as of ``run``, but that there are several runs in out. generator:
-    of the random weights. stream: where progress goes. Returns ``Pictures``. Raises InputError before anything is computed
-    for whatever is wrong with the input.
+    settings: ``Settings``. out, weights, images, device: as of ``run``, but that there are several runs in out. stream:
+    where progress goes. Returns ``Pictures``. Raises InputError before anything is computed for whatever is wrong with the
+    input.
     """
-    by_seed, transfer = inversions(settings), transfers(settings)
-    gather(by_seed[0], weights, images, device)
+    by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
+    transfer = transfers(settings)
+    gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
     materials = gather(transfer, weights, images, device)
     crops = _crops(settings, materials)
-    folder = Path(out) / "claims"
+    folder = Path(out).resolve() / "claims"
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = he_normal(width_of(materials.weights), generator)
-    write_weights(arrays, folder / "random.params")
-    jobs = [(folder / f"{name}.seed{one.seed}", one, file)
-            for name, file in (("trained", weights), ("random", folder / "random.params")) for one in by_seed]  # fmt: skip
-    jobs.append((folder / "pmci", transfer, weights))
+    random_weights = he_normal(width_of(materials.weights), settings.generator("random weights"))
+    write_weights(random_weights, folder / "random.params")
+    alone = _surrogate(settings, materials, transfer.pixels)
+    store.write_file(folder / "surrogate.png", png_bytes(alone))
+    of_surrogate = {"surrogate": inversions(settings, [str(folder / "surrogate.png")], settings.seeds[0])}
+    jobs = [(folder / f"{name}.{run_name}", one, file)
+            for name, file in (("trained", weights), ("random", folder / "random.params"))
+            for run_name, one in {**by_seed, **of_surrogate}.items()]  # fmt: skip
+    _run_all([*jobs, (folder / "pmci", transfer, weights)], images, device, stream)
+    names = [image_name(image) for image in settings.images]
+    records = _read(settings, folder, names, by_seed, store.read_record)
+    return Pictures(
+        inversions=_read(settings, folder, names, by_seed, _picture),
+        plain=_read(settings, folder, names, by_seed, _plain),
+        alone=_read(settings, folder, ["surrogate"], of_surrogate, _plain),
+        surrogate=alone,
+        descents={"trained": _descents(records.trained), RANDOM: _descents(records.random)},
+        transfer=transfer,
+        materials=materials,
+        random_weights=to_device(random_weights, device_of(materials.weights)),
+        outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
+        crops=crops,
+    )
+
+
+def _run_all(jobs, images, device, stream):
+    """Runs experiments, each (folder, experiment, weights), with one progress."""
     progress = Progress([cell for _, one, _ in jobs for cell in cells(one)], stream)
     try:
         for place, one, file in jobs:
             run(one, place, file, images, device, progress.on_cell, progress.on_pass)
     finally:
         progress.close()
-    outputs = {cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers}
-    random_weights = to_device(arrays, device_of(materials.weights))
-    found = [_inversions(settings, folder, name, _picture) for name in ("trained", "random")]
-    records = [_inversions(settings, folder, name, store.read_record) for name in ("trained", "random")]
-    descents = dict(zip(("trained", RANDOM), map(_descents, records)))
-    return Pictures(*found, descents, transfer, materials, random_weights, outputs, crops)
+
+
+def _surrogate(settings, materials, pixels):
+    """The first image's colours and power spectrum, and nothing of what it shows: uint8 (H, W, 3)."""
+    content = preprocess(materials.sources[settings.images[0]].pixels, settings.long_edge, pixels)[0] + MEAN.reshape(3, 1, 1)
+    channels = np.stack([periodic(channel) for channel in content.astype(np.float64)])
+    found = surrogate(channels, settings.generator("surrogate"))
+    return np.rint(np.clip(found, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
 
 
 def _crops(settings, materials):
@@ -85,18 +121,19 @@ def _crops(settings, materials):
     return found
 
 
-def _inversions(settings, folder, name, read):
-    """Layer -> [filter][image][seed] -> what read(folder of a run, name of a cell) finds."""
-    return {
-        layer: [
-            [
-                [read(folder / f"{name}.seed{seed}", f"{image_name(image)}.{layer}.f{l:03d}") for seed in settings.seeds]
-                for image in settings.images
+def _read(settings, folder, images, runs, read):
+    """``Both``, of what read(folder of a run, name of a cell) finds. images: names. runs: names of the runs, a seed each."""
+
+    def layers(network):
+        return {
+            layer: [
+                [[read(folder / f"{network}.{one}", f"{image}.{layer}.f{l:03d}") for one in runs] for image in images]
+                for l in settings.filters
             ]
-            for l in settings.filters
-        ]
-        for layer in settings.layers
-    }
+            for layer in settings.layers
+        }
+
+    return Both(layers("trained"), layers("random"))
 
 
 def _descents(records):
@@ -120,3 +157,20 @@ def _descents(records):
 
 def _picture(folder, name):
     return decode(folder / "cells" / f"{name}.png")
+
+
+def _plain(folder, name):
+    return postprocess(store.read_array(folder, name, "image"), denoise=0)
+
+
+def white_noise(settings, pictures, denoise):
+    """As many pictures of white noise as a layer has inversions, of their sizes: [filter][image][seed]. denoise: as of
+    ``postprocess``."""
+    generator = settings.generator("white noise")
+
+    def noise(like):
+        pixels = generator.uniform(0, 255, (1, 3, *like.shape[:2])) - MEAN.reshape(1, 3, 1, 1)
+        return postprocess(pixels.astype(np.float32), denoise)
+
+    first = next(iter(pictures.inversions.trained.values()))
+    return [[[noise(one) for one in seeds] for seeds in images] for images in first]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from . import entries, images
 from .errors import InputError
 from .experiment import load_experiment
@@ -39,6 +41,10 @@ class Settings:
     confidence: float
     seed: int
 
+    def generator(self, purpose):
+        """The random numbers of a purpose, from the seed and the purpose's name alone."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
 
 def load_settings(path, overrides):
     """Reads the settings of the claims.
@@ -63,20 +69,17 @@ def load_settings(path, overrides):
     return settings
 
 
-def inversions(settings):
-    """The experiments whose cells are each filter's inversions: a list, one for each seed."""
-    return [
-        load_experiment(
-            EXPERIMENTS / "fig3.yaml",
-            preset=settings.descent,
-            long_edge=settings.long_edge,
-            images=list(settings.images),
-            layers=list(settings.layers),
-            filters=list(settings.filters),
-            seed=seed,
-        )
-        for seed in settings.seeds
-    ]
+def inversions(settings, images, seed):
+    """The experiment whose cells are each filter's inversion from images, names or paths, with one seed."""
+    return load_experiment(
+        EXPERIMENTS / "fig3.yaml",
+        preset=settings.descent,
+        long_edge=settings.long_edge,
+        images=list(images),
+        layers=list(settings.layers),
+        filters=list(settings.filters),
+        seed=seed,
+    )
 
 
 def transfers(settings):

@@ -55,10 +55,13 @@ def periodic(channel):
     return channel - np.fft.ifft2(np.fft.fft2(jump) / laplacian).real
 
 
-def surrogate(channel, generator):
-    """A channel of the same power spectrum, with the phases of white noise: float64 (H, W) -> (H, W)."""
-    noise = np.fft.rfft2(generator.normal(size=channel.shape))
-    return np.fft.irfft2(np.abs(np.fft.rfft2(channel)) * noise / np.abs(noise), channel.shape)
+def surrogate(channels, generator):
+    """Channels of the same means and power spectra, with the phases of white noise added, the same to each channel, so that
+    their correlations stay: float64 (..., H, W) -> (..., H, W)."""
+    size = channels.shape[-2:]
+    noise = np.fft.rfft2(generator.normal(size=size))
+    noise[0, 0] = 1  # the mean has no phase
+    return np.fft.irfft2(np.fft.rfft2(channels) * noise / np.abs(noise), size)
 
 
 def _root_mean_square(differences):

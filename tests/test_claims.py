@@ -12,13 +12,14 @@ from fmi_mx.cell import Cell
 from fmi_mx.claim_layers import trend_row
 from fmi_mx.claim_style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
 from fmi_mx.claim_textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
-from fmi_mx.claims import _white_noise
+from fmi_mx.claims_runs import Both, white_noise
 from fmi_mx.claims_settings import load_settings
 from fmi_mx.cli import main
 from fmi_mx.colourfulness import colourfulness
 from fmi_mx.descriptors import positions
 from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
-from fmi_mx.images import PACKAGED, decode, preprocess, preprocess_style, read_image
+from fmi_mx.images import PACKAGED, decode, postprocess, preprocess, preprocess_style, read_image
+from fmi_mx.intricacy import intricacy
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.random_weights import he_normal
 from fmi_mx.statistics import Bootstrap, Estimate, variance_components
@@ -317,12 +318,11 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
     assert 0.88 <= np.mean(covered) <= 1
 
 
-def test_white_noise_is_denoised_as_the_inversions_are():
+def test_white_noise_is_denoised_as_it_is_asked_for():
+    inversions = Both({"relu1_2": [[[np.zeros((24, 32, 3))]]]}, {})
+
     def noise(denoise):
-        pictures = SimpleNamespace(
-            trained={"relu1_2": [[[np.zeros((24, 32, 3))]]]}, transfer=SimpleNamespace(denoise=denoise)
-        )
-        return _white_noise(pictures, generator())[0][0][0]
+        return white_noise(SETTINGS, SimpleNamespace(inversions=inversions), denoise)[0][0][0]
 
     assert noise(0).shape == (24, 32, 3) and noise(0).std() == pytest.approx(255 / 12**0.5, rel=0.02)
     assert noise(0.2).std() < 0.5 * noise(0).std()
@@ -351,7 +351,7 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     printed = capsys.readouterr()
     out = tmp_path / "out"
     report = json.loads((out / "claims.json").read_text())
-    assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 2 + [3] * 5 + [4] * 4
+    assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 3 + [3] * 5 + [4] * 4
     assert {row["verdict"] for row in report["rows"]} <= {"holds", "does not hold", "undecided"}
     assert report["width"] == 1 / 8 and report["settings"]["filters"] == [0, 1, 2]
     assert all(np.isfinite(list(row["measured"].values())).all() for row in report["rows"])
@@ -363,14 +363,14 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert "Every filter extracts a specific texture." in printed.out
     assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
     page = (out / "claims.md").read_text()
-    assert page.count("\n| ") == (1 + 13) + (1 + 4) + (1 + 8) + (1 + 14) and "not the paper's VGG-19" in page
+    assert page.count("\n| ") == (1 + 14) + (1 + 6) + (1 + 8) + (1 + 14) and "not the paper's VGG-19" in page
     assert f"relu1_2: {', '.join(map(str, report['missed']['relu1_2'])) or 'none'};" in page
     assert (out / "claims.png").stat().st_size > 20_000
-    assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 6
+    assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 2 * 6 + 6
     check_whence(report, out / "claims")
     before = (out / "claims.json").read_bytes()
     assert main(command(tmp_path)) == 0
-    assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 6
+    assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 2 * 6 + 6
     assert (out / "claims.json").read_bytes() == before
 
 
@@ -391,7 +391,28 @@ def check_whence(report, runs):
         digests[name] = record["specification"]["weights_sha256"]
     assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
     assert digests["trained"] == weights_digest(read_weights(SMALL))
+    check_intricacy(report, runs)
     check_way(report, runs)
+
+
+def check_intricacy(report, runs):
+    """That it is of pictures that are not denoised; and without a photograph, of inversions from one that has only its
+    colours and power spectrum."""
+    picture = decode(runs / "surrogate.png")
+    content = postprocess(preprocess(read_image(PACKAGED / "astronaut.png"), 48, "authors"), 0)
+    assert picture.shape == content.shape
+    np.testing.assert_allclose(picture.mean(axis=(0, 1)), content.mean(axis=(0, 1)), atol=6)  # it is clipped
+    np.testing.assert_allclose(picture.std(axis=(0, 1)), content.std(axis=(0, 1)), rtol=0.3)
+    assert abs(np.corrcoef(picture.ravel(), content.ravel())[0, 1]) < 0.5
+    for label, seeds, images in (
+        ("intricacy", ("seed0", "seed1"), ("astronaut", "coffee")),
+        ("intricacy without a photograph", ("surrogate",), ("surrogate",)),
+    ):
+        stored = [np.load(runs / f"trained.{seed}" / "cells" / f"{image}.relu1_2.f{l:03d}.npz")["image"]
+                  for seed in seeds for image in images for l in (0, 1, 2)]  # fmt: skip
+        values = [intricacy(postprocess(one, 0), 5, generator(chance)) for one in stored for chance in range(4)]
+        assert report["levels"][label]["trained"][0]["value"] == pytest.approx(np.mean(values), abs=0.02), label
+    assert list(report["levels"][label]["content images"]) == ["surrogate"]
 
 
 def check_way(report, runs):

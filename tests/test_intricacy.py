@@ -81,8 +81,19 @@ def test_a_surrogate_has_the_power_spectrum_and_no_phases_of_its_channel():
     other = surrogate(channel, np.random.default_rng(0))
     one, two = np.fft.fft2(channel), np.fft.fft2(other)
     np.testing.assert_allclose(np.abs(two), np.abs(one), atol=1e-6 * np.abs(one).max())
+    assert [surrogate(channel, np.random.default_rng(seed)).mean() for seed in range(9)] == pytest.approx(
+        [channel.mean()] * 9
+    )
     turned = np.angle(two / one).ravel()
     assert abs(np.exp(1j * turned).mean()) < 0.05
+
+
+def test_the_channels_of_a_surrogate_keep_their_correlations():
+    """Their cross spectra are the picture's, which is to say that their phases are turned alike."""
+    channels = photograph("coffee").transpose(2, 0, 1).astype(float)
+    one, two = np.fft.fft2(channels), np.fft.fft2(surrogate(channels, np.random.default_rng(0)))
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        np.testing.assert_allclose(two[a] * two[b].conj(), one[a] * one[b].conj(), atol=1e-6 * np.abs(one).max() ** 2)
 
 
 def test_the_periodic_component_has_no_jump_at_the_edges_and_leaves_alone_what_has_none():
