@@ -129,8 +129,8 @@ def _free(image, gradient, edges):
 
 def _shortened(fall, predicted):
     """By how much to shorten a step that was refused: to the minimum of the parabola through what is known, but within 0.1
-    to 0.5 (Nocedal and Wright, Eq. 3.58); by 0.1 where the loss there is not finite."""
-    return min(max(0.1, 0.5 * predicted / (predicted - fall)), 0.5) if predicted > 0 else 0.5
+    to 0.5 (Nocedal and Wright, Eq. 3.58)."""
+    return min(max(0.5 * predicted / (predicted - fall), 0.1), 0.5) if predicted > 0 else 0.5
 
 
 def _remember(pairs, s, y):

@@ -127,7 +127,7 @@ def descend(problem, image, optimiser, stop, callback=None, reached=None):
     problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
     optimiser: ``SGD``, ``Adam`` or ``LBFGS``. stop: ``Stop``. callback: called with a ``Pass`` after each.
     reached: called with the loss and the image of each pass whose image was kept; true ends the descent, whatever ``stop``
-    says. Returns a ``Descent``. Raises FloatingPointError when an image, or the loss of one that is kept, is not finite.
+    says. Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
     """
     steps = optimiser.steps(image.copy())
     step, losses, stopped = next(steps), [], "passes"
@@ -145,8 +145,8 @@ def descend(problem, image, optimiser, stop, callback=None, reached=None):
         value, moved, size = map(float, numbers.asnumpy())  # the one time in a pass that the loop waits for the device
         losses.append(value)
         report = Pass(number, value, moved / size if size else moved)
-        # A trial that was refused may have any loss. MXNet's ReLU makes 0 of NaN, so a broken image shows in its change.
-        if not ((abs(report.loss) < float("inf") or step.loss is not loss) and report.change < float("inf")):
+        # MXNet's ReLU makes 0 of NaN, so a broken image shows in its change and not in the loss.
+        if not (abs(report.loss) < float("inf") and report.change < float("inf")):
             raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
