@@ -32,7 +32,7 @@ SETTINGS_fig3 := images=golden_gate target=authors
 SETTINGS_fig4 := images=golden_gate draws=12
 
 # Which settings made a panel? What the paper says of the figure's own key or what the authors' code does, both poolings, Oxford's
-# weights and normalised ones; with the fast preset.
+# weights and normalised ones; with the fast preset. SET changes what these leave open.
 TRIALS        := settings-fig3 settings-fig4 settings-fig5
 KEY_fig3      := target
 KEY_fig4      := draw
@@ -42,7 +42,7 @@ TRIED_fig4    := images=golden_gate draws=4
 TRIED_fig5    := images=golden_gate
 NORMALISED    := $(OUT)/settings/vgg19_normalised.params
 
-.PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings $(TRIALS) test lint bench doctor clean
+.PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings $(TRIALS) normalised test lint bench doctor clean
 
 help:
 	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: no weights or images to fetch, a minute of computing"
@@ -97,14 +97,16 @@ $(COMPARISONS): compare-%: panels model images
 
 settings: $(TRIALS)
 
-$(TRIALS): settings-%: panels model images
-	mkdir -p "$(OUT)/settings/$*"
+normalised: model images
+	mkdir -p "$(OUT)/settings"
 	test -f "$(NORMALISED)" || $(FMI) weights normalise --weights "$(WEIGHTS)" --images "$(IMAGES)" --to "$(NORMALISED)"
+
+$(TRIALS): settings-%: panels normalised
 	for source in paper authors; do for pool in avg max; do for network in oxford normalised; do \
 		test $$network = oxford && weights="$(WEIGHTS)" || weights="$(NORMALISED)"; \
-		$(FMI) run experiments/$*.yaml --out "$(OUT)/settings/$*/$$source.$$pool.$$network" --set preset=fast \
-			--set $(KEY_$*)=$$source --set pool=$$pool --weights "$$weights" --images "$(IMAGES)" --device "$(DEVICE)" \
-			$(foreach s,$(TRIED_$*) $(SET),--set "$(s)") || exit; \
+		$(FMI) run experiments/$*.yaml --out "$(OUT)/settings/$*/$$source.$$pool.$$network" --weights "$$weights" \
+			--images "$(IMAGES)" --device "$(DEVICE)" $(foreach s,preset=fast $(TRIED_$*) $(SET),--set "$(s)") \
+			--set $(KEY_$*)=$$source --set pool=$$pool || exit; \
 	done; done; done
 	$(FMI) compare "$(OUT)/settings/$*"/*/ "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 

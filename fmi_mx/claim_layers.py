@@ -14,8 +14,10 @@ from .verdicts import RANDOM, judged
 def layer_rows(settings, pictures, bootstrap):
     """Claim 2: its rows, and for each measure whose pictures -> their mean, of inversions one a layer, with interval.
 
-    Colourfulness is that of the pictures as they are published. Intricacy is measured without the denoising, which flattens
-    what is faint and so makes edges, even in white noise; and once more of inversions that have seen no photograph.
+    Colourfulness is that of the pictures as they are published. Intricacy is measured without denoising and rounding, which
+    make edges of what is faint, even in white noise; and once more of inversions that have seen no photograph. Low layers
+    keep their content, a photograph, which is intricate, in the one and its surrogate, which is not, in the other: the truth
+    about the textures' own trend lies between the two.
     """
     generator, denoise = settings.generator("surrogates"), pictures.transfer.denoise
 
@@ -33,7 +35,7 @@ def layer_rows(settings, pictures, bootstrap):
         found[name] = {
             "trained": levels(trained, bootstrap),
             RANDOM: levels(random, bootstrap),
-            "white noise": levels([_by_filter(white_noise(settings, pictures, denoised), measure)], bootstrap)[0],
+            "white noise": levels([_by_filter(white_noise(settings, inversions.trained, denoised), measure)], bootstrap)[0],
             "content images": {image: measure(picture) for image, picture in contents.items()},
         }
     return rows, found

@@ -51,7 +51,7 @@ def _textures(settings, pictures, bootstrap, generator):
     """Claims 1 and 4: their rows; the variance components, weights -> layer -> component; and the filters that claim 1 does
     not find, by layer."""
     rows, components, lost = [], {"trained": {}, RANDOM: {}}, {}
-    of_noise = points_of(claims_runs.white_noise(settings, pictures, pictures.transfer.denoise))
+    of_noise = points_of(claims_runs.white_noise(settings, pictures.inversions.trained, pictures.transfer.denoise))
     for layer in settings.layers:
         points, random = (points_of(one[layer]) for one in pictures.inversions)
         rows.append(retrieval_row(layer, points, random, of_noise, settings, bootstrap, generator))

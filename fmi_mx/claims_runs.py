@@ -11,9 +11,10 @@ from .claim_style import crops_of
 from .claims_settings import inversions, transfers
 from .errors import InputError
 from .experiment import Experiment
-from .images import MEAN, decode, png_bytes, postprocess, preprocess
+from .images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
 from .intricacy import periodic, surrogate
 from .materials import Materials, gather
+from .precision import remark
 from .progress import Progress
 from .random_weights import he_normal
 from .run import run
@@ -30,9 +31,9 @@ class Both(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """inversions: ``Both`` of pictures, uint8 (H, W, 3). plain: the same, not denoised. alone: not denoised, of one seed and
-    one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power spectrum and nothing of
-    what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``.
+    """inversions: ``Both`` of pictures, uint8 (H, W, 3). plain: the same as float32, neither denoised nor rounded. alone: as
+    plain, of one seed and one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power
+    spectrum and nothing of what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``.
     transfer: the experiment of PMCI, materials: its images and weights. random_weights: name -> NDArray. outputs: cell ->
     float32 (1, 3, H, W) minus the mean, neither clipped nor denoised: the style images with which they are compared are not,
     and denoising takes more from the energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of
@@ -58,52 +59,54 @@ def compute(settings, out, weights, images, device, stream):
     input.
     """
     by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
-    transfer = transfers(settings)
+    transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
     gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
     materials = gather(transfer, weights, images, device)
-    crops = _crops(settings, materials)
-    folder = Path(out).resolve() / "claims"
-    folder.mkdir(parents=True, exist_ok=True)
+    crops, surrogate = _crops(settings, materials), _surrogate(settings, materials, transfer.pixels)
     random_weights = he_normal(width_of(materials.weights), settings.generator("random weights"))
-    write_weights(random_weights, folder / "random.params")
-    alone = _surrogate(settings, materials, transfer.pixels)
-    store.write_file(folder / "surrogate.png", png_bytes(alone))
-    of_surrogate = {"surrogate": inversions(settings, [str(folder / "surrogate.png")], settings.seeds[0])}
-    jobs = [(folder / f"{name}.{run_name}", one, file)
-            for name, file in (("trained", weights), ("random", folder / "random.params"))
-            for run_name, one in {**by_seed, **of_surrogate}.items()]  # fmt: skip
-    _run_all([*jobs, (folder / "pmci", transfer, weights)], images, device, stream)
-    names = [image_name(image) for image in settings.images]
-    records = _read(settings, folder, names, by_seed, store.read_record)
-    return Pictures(
-        inversions=_read(settings, folder, names, by_seed, _picture),
-        plain=_read(settings, folder, names, by_seed, _plain),
-        alone=_read(settings, folder, ["surrogate"], of_surrogate, _plain),
-        surrogate=alone,
-        descents={"trained": _descents(records.trained), RANDOM: _descents(records.random)},
-        transfer=transfer,
-        materials=materials,
-        random_weights=to_device(random_weights, device_of(materials.weights)),
-        outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
-        crops=crops,
-    )
+    folder = Path(out) / "claims"
+    with store.locked(folder):
+        write_weights(random_weights, folder / "random.params")
+        store.write_file(folder / "surrogate.png", png_bytes(surrogate))
+        jobs = [(folder / f"{name}.{run_name}", one, file, place)
+                for name, file in (("trained", weights), ("random", folder / "random.params"))
+                for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
+        stream.write(remark(transfer.precision, device_of(materials.weights)))
+        _run_all([*jobs, (folder / "pmci", transfer, weights, images)], device, stream)
+        names = [image_name(image) for image in settings.images]
+        records = _read(settings, folder, names, by_seed, store.read_record)
+        return Pictures(
+            inversions=_read(settings, folder, names, by_seed, _picture),
+            plain=_read(settings, folder, names, by_seed, _plain),
+            alone=_read(settings, folder, ["surrogate"], alone, _plain),
+            surrogate=surrogate,
+            descents={"trained": _descents(records.trained), RANDOM: _descents(records.random)},
+            transfer=transfer,
+            materials=materials,
+            random_weights=to_device(random_weights, device_of(materials.weights)),
+            outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
+            crops=crops,
+        )
 
 
-def _run_all(jobs, images, device, stream):
-    """Runs experiments, each (folder, experiment, weights), with one progress."""
-    progress = Progress([cell for _, one, _ in jobs for cell in cells(one)], stream)
+def _run_all(jobs, device, stream):
+    """Runs experiments, each (folder, experiment, weights, images), with one progress."""
+    progress = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream)
     try:
-        for place, one, file in jobs:
-            run(one, place, file, images, device, progress.on_cell, progress.on_pass)
+        for folder, one, weights, images in jobs:
+            run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
     finally:
         progress.close()
 
 
 def _surrogate(settings, materials, pixels):
-    """The first image's colours and power spectrum, and nothing of what it shows: uint8 (H, W, 3)."""
-    content = preprocess(materials.sources[settings.images[0]].pixels, settings.long_edge, pixels)[0] + MEAN.reshape(3, 1, 1)
+    """The first image's colours and power spectrum, and nothing of what it shows: uint8 (H, W, 3). Raises InputError where
+    it would be too small for an image file."""
+    image = settings.images[0]
+    content = clipped(preprocess(materials.sources[image].pixels, settings.long_edge, pixels)).transpose(2, 0, 1)
+    check_size(f"{image_name(image)} at long_edge {settings.long_edge}", *content.shape[1:])
     channels = np.stack([periodic(channel) for channel in content.astype(np.float64)])
-    found = surrogate(channels, settings.generator("surrogate"))
+    found = surrogate(channels, settings.generator("surrogate content"))
     return np.rint(np.clip(found, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
 
 
@@ -160,17 +163,16 @@ def _picture(folder, name):
 
 
 def _plain(folder, name):
-    return postprocess(store.read_array(folder, name, "image"), denoise=0)
+    return clipped(store.read_array(folder, name, "image"))
 
 
 def white_noise(settings, pictures, denoise):
-    """As many pictures of white noise as a layer has inversions, of their sizes: [filter][image][seed]. denoise: as of
-    ``postprocess``."""
+    """As many pictures of white noise as a layer has inversions, and of their sizes: [filter][image][seed] -> uint8 (H, W,
+    3). pictures: one of ``Both``. denoise: as of ``postprocess``."""
     generator = settings.generator("white noise")
 
     def noise(like):
         pixels = generator.uniform(0, 255, (1, 3, *like.shape[:2])) - MEAN.reshape(1, 3, 1, 1)
         return postprocess(pixels.astype(np.float32), denoise)
 
-    first = next(iter(pictures.inversions.trained.values()))
-    return [[[noise(one) for one in seeds] for seeds in images] for images in first]
+    return [[[noise(one) for one in seeds] for seeds in images] for images in next(iter(pictures.values()))]

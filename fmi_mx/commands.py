@@ -32,28 +32,21 @@ def run_experiment(options):
     from . import figures
     from .cell import cells
     from .experiment import load_experiment
+    from .mxnet_setup import choose_device
+    from .precision import remark
     from .progress import Progress
     from .run import run
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
     figures.check_place(out)
-    _say_precision(experiment, options.device)
+    sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
     progress = Progress(cells(experiment), sys.stderr)
     try:
         run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
     finally:
         progress.close()
     print(figures.draw(out))
-
-
-def _say_precision(experiment, device):
-    """Says where a device computes an experiment in another precision than it asks for."""
-    from .mxnet_setup import choose_device
-    from .precision import precision_on
-
-    if experiment.precision and precision_on(experiment.precision, choose_device(device)) != experiment.precision:
-        print(f"{experiment.precision}: not on this device, so float32 it is", file=sys.stderr)
 
 
 def plot_figure(options):
@@ -67,10 +60,9 @@ def assess_claims(options):
     """``fmi claims``: tests the claims and prints the report and its files."""
     from .claims import assess
     from .claims_report import lines
-    from .claims_settings import load_settings, transfers
+    from .claims_settings import load_settings
 
     settings = load_settings(options.claims, _overrides(options.overrides))
-    _say_precision(transfers(settings), options.device)
     report = assess(settings, options.out, options.weights, options.images, options.device, sys.stderr)
     print("\n".join(lines(report)))
     for suffix in ("md", "json", "png"):
@@ -92,7 +84,7 @@ def compare_runs(options):
 
 def fetch_weights(options):
     """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
-    from .convert import convert
+    from .convert import convert, read_any
     from .fetch import fetch_first, read_sources
     from .weights import read_weights
 
@@ -101,14 +93,13 @@ def fetch_weights(options):
         read_weights(target)
         print(f"{target}: there already, and whole")
         return
-
-    def use(path):
-        convert(path, target)
-        path.unlink()
-
-    for line in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), ROOT / "model", use, options.source):
-        print(line, flush=True)
-    print(f"{target}: written")
+    for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), ROOT / "model", read_any, options.source):
+        if isinstance(step, str):
+            print(step, flush=True)
+        else:
+            convert(step[1], target)
+            step[1].unlink()
+            print(f"{target}: written")
 
 
 def convert_weights(options):

@@ -40,12 +40,12 @@ def fetch(entry, folder):
     return path, True
 
 
-def fetch_first(sources, folder, use, only=None):
-    """Downloads the first source that arrives whole and right, and uses it.
+def fetch_first(sources, folder, read, only=None):
+    """Downloads the first source that arrives whole and right and can be read.
 
-    sources: as ``read_sources`` returns them. use: called with the file's path; where it raises InputError the next source
-    is tried. only: the name of the one to take. Yields a line on each step. Raises InputError when none arrives that can be
-    used, or only is unknown.
+    sources: as ``read_sources`` returns them. read: called with the file's path; where it raises InputError, what was
+    downloaded is deleted and the next source tried. only: the name of the one to take. Yields a line on each step; the last
+    thing yielded is (name, path). Raises InputError when there is none, or only is unknown.
     """
     if only is not None and only not in sources:
         raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
@@ -54,10 +54,12 @@ def fetch_first(sources, folder, use, only=None):
         try:
             path, downloaded = fetch(sources[name], folder)
             yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
-            use(path)
-            return
+            _try(read, path, downloaded)
         except InputError as error:
             yield f"{name}: {error}"
+        else:
+            yield name, path
+            return
     tried = ", ".join([only] if only else sources)
     raise InputError(
         f"no source of weights brought any (tried {tried}: what went wrong stands above); give a file of your own with "
@@ -87,6 +89,16 @@ def wrong(path, entry):
         if kind in entry and found[kind] != entry[kind]:
             return f"its {size} bytes have the {kind} {found[kind]}, not {entry[kind]}"
     return ""
+
+
+def _try(read, path, downloaded):
+    """Reads a file, and deletes it where it was downloaded and cannot be read."""
+    try:
+        read(path)
+    except InputError:
+        if downloaded:
+            path.unlink()
+        raise
 
 
 def _download(entry, path):

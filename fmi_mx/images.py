@@ -56,9 +56,14 @@ def read_image(path):
     if start[:4] == b"RIFF" and b"EXIF" in start:
         raise InputError(f"image {path}: is WebP with EXIF, whose rotation cannot be read; save it as PNG first")
     height, width = raw.shape[:2]
-    if min(height, width) < SMALLEST:
-        raise InputError(f"image {path}: is {width}x{height} pixels; both sides must be at least {SMALLEST}")
+    check_size(path, height, width)
     return decode(path)
+
+
+def check_size(image, height, width):
+    """Raises InputError for an image, named by its path, with a side below 16 pixels."""
+    if min(height, width) < SMALLEST:
+        raise InputError(f"image {image}: is {width}x{height} pixels; both sides must be at least {SMALLEST}")
 
 
 def decode(path, as_it_is=False):
@@ -141,15 +146,20 @@ def postprocess(image, denoise):
 
     image: float32 (1, 3, M, N), RGB minus the mean. denoise: weight of the denoising, 0 for none. Returns uint8 (M, N, 3).
     """
-    picture = np.clip(image[0].transpose(1, 2, 0) + MEAN, 0, 255).astype(np.uint8)
+    picture = clipped(image).astype(np.uint8)
     if not denoise:
         return picture
     smooth = denoise_tv_chambolle(picture, weight=denoise, channel_axis=-1)
     return np.rint(np.clip(smooth, 0, 1) * 255).astype(np.uint8)
 
 
+def clipped(image):
+    """A result with the mean added, within 0..255: (1, 3, M, N) minus the mean -> (M, N, 3)."""
+    return np.clip(image[0].transpose(1, 2, 0) + MEAN, 0, 255)
+
+
 def lab(picture):
-    """A picture, uint8 (M, N, 3) RGB, in CIELAB: float64 (M, N, 3), L from 0 to 100."""
+    """A picture, (M, N, 3) RGB in 0..255, in CIELAB: float64 (M, N, 3), L from 0 to 100."""
     cv2 = _opencv()
     return cv2.cvtColor(picture.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB).astype(np.float64)
 

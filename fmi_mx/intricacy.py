@@ -13,7 +13,7 @@ def intricacy(picture, surrogates, generator):
     """How much the amplitudes of a picture's log-Gabor responses differ from those of its surrogates, which have its power
     spectrum and random phases.
 
-    picture: uint8 (H, W, 3) RGB, of which L of CIELAB counts. surrogates: how many, at least 3. generator:
+    picture: (H, W, 3) RGB in 0..255, of which L of CIELAB counts. surrogates: how many, at least 3. generator:
     ``numpy.random.Generator``. Returns a float: the root mean square difference of the picture's ``structure`` to the mean
     of all surrogates but one, less that of the one left out, averaged over which it is. White noise and a wave that fits
     the picture are like their own surrogates, so theirs is 0 but for chance (it may come out below); closed shapes, corners

@@ -32,6 +32,13 @@ def precision_on(precision, device):
     return precision if able else "float32"
 
 
+def remark(precision, device):
+    """A line to say where a device computes in another precision than it is asked for, else an empty string. precision,
+    device: as of ``precision_on``; precision may be None, of what computes nothing."""
+    other = precision and precision_on(precision, device) != precision
+    return f"{precision}: not on this device, so float32 it is\n" if other else ""
+
+
 def in_bfloat16(symbol):
     """The same graph with its convolutions, and what lies between them, in bfloat16 (MXNet's automatic mixed precision)."""
     return mx.contrib.amp.convert_symbol(symbol, target_dtype="bfloat16")

@@ -1,5 +1,7 @@
 """A comparison's report as lines to read."""
 
+import math
+
 SHOWN = 3  # of names in a line
 
 
@@ -38,17 +40,25 @@ def _cells_row(name, report):
 
 def _draws_row(name, report):
     """Of Fig. 4, column -> text: for each descriptor how many times as far from the mean of our draws the authors' are as
-    one of ours is, on an average over layers, and how many of the authors' are farther than every one of ours."""
+    one of ours is, the geometric mean over layers; and how many of the authors' are farther than every one of ours, with how
+    many would be if they were further draws of ours."""
     spreads = {}
     for descriptors in report["layers"].values():
         for label, spread in descriptors.items():
             spreads.setdefault(label, []).append(spread["to_mean"])
     found = {}
     for label, layers in spreads.items():
-        times = _mean([_mean(one["others"]) / _mean(one["draws"]) for one in layers])
         outside = sum(other > max(one["draws"]) for one in layers for other in one["others"])
-        found[label] = f"{times:.2f}, {outside}/{sum(len(one['others']) for one in layers)} outside"
+        expected = sum(len(one["others"]) / (len(one["draws"]) + 1) for one in layers)
+        found[label] = f"{_times_as_far(layers):.2f}, {outside} outside ({expected:.1f} by chance)"
     return {"": name, "draws": str(len(report["compared"])), **found}
+
+
+def _times_as_far(layers):
+    """The geometric mean of the authors' mean distance over our draws'; infinite where ours are all alike, as grey ones."""
+    pairs = [(_mean(one["others"]), _mean(one["draws"])) for one in layers]
+    alike = any(draws < 1e-9 for _, draws in pairs)
+    return math.inf if alike else math.exp(_mean([math.log(others / draws) for others, draws in pairs]))
 
 
 def _retrieval(descriptors, candidates):

@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import InputError, claim_transfers, encode, layer_code, precision, vgg19
+from fmi_mx import InputError, claim_layers, claim_transfers, claims_runs, encode, layer_code, precision, vgg19
 from fmi_mx.cell import Cell
 from fmi_mx.claim_layers import trend_row
 from fmi_mx.claim_style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
 from fmi_mx.claim_textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
-from fmi_mx.claims_runs import Both, white_noise
+from fmi_mx.claims_runs import white_noise
 from fmi_mx.claims_settings import load_settings
 from fmi_mx.cli import main
 from fmi_mx.colourfulness import colourfulness
 from fmi_mx.descriptors import positions
 from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
-from fmi_mx.images import PACKAGED, decode, postprocess, preprocess, preprocess_style, read_image
-from fmi_mx.intricacy import intricacy
+from fmi_mx.images import MEAN, PACKAGED, decode, postprocess, preprocess, preprocess_style, read_image
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.random_weights import he_normal
 from fmi_mx.statistics import Bootstrap, Estimate, variance_components
@@ -319,10 +318,8 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
 
 
 def test_white_noise_is_denoised_as_it_is_asked_for():
-    inversions = Both({"relu1_2": [[[np.zeros((24, 32, 3))]]]}, {})
-
     def noise(denoise):
-        return white_noise(SETTINGS, SimpleNamespace(inversions=inversions), denoise)[0][0][0]
+        return white_noise(SETTINGS, {"relu1_2": [[[np.zeros((24, 32, 3))]]]}, denoise)[0][0][0]
 
     assert noise(0).shape == (24, 32, 3) and noise(0).std() == pytest.approx(255 / 12**0.5, rel=0.02)
     assert noise(0.2).std() < 0.5 * noise(0).std()
@@ -391,28 +388,45 @@ def check_whence(report, runs):
         digests[name] = record["specification"]["weights_sha256"]
     assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
     assert digests["trained"] == weights_digest(read_weights(SMALL))
-    check_intricacy(report, runs)
+    check_surrogate(runs)
     check_way(report, runs)
 
 
-def check_intricacy(report, runs):
-    """That it is of pictures that are not denoised; and without a photograph, of inversions from one that has only its
-    colours and power spectrum."""
-    picture = decode(runs / "surrogate.png")
-    content = postprocess(preprocess(read_image(PACKAGED / "astronaut.png"), 48, "authors"), 0)
+def check_surrogate(runs):
+    """That it has the first image's colours and power spectrum, but for what was clipped, and nothing of what it shows."""
+    picture, content = decode(runs / "surrogate.png"), seen("astronaut", 0)
     assert picture.shape == content.shape
-    np.testing.assert_allclose(picture.mean(axis=(0, 1)), content.mean(axis=(0, 1)), atol=6)  # it is clipped
+    np.testing.assert_allclose(picture.mean(axis=(0, 1)), content.mean(axis=(0, 1)), atol=6)
     np.testing.assert_allclose(picture.std(axis=(0, 1)), content.std(axis=(0, 1)), rtol=0.3)
     assert abs(np.corrcoef(picture.ravel(), content.ravel())[0, 1]) < 0.5
-    for label, seeds, images in (
-        ("intricacy", ("seed0", "seed1"), ("astronaut", "coffee")),
-        ("intricacy without a photograph", ("surrogate",), ("surrogate",)),
-    ):
-        stored = [np.load(runs / f"trained.{seed}" / "cells" / f"{image}.relu1_2.f{l:03d}.npz")["image"]
-                  for seed in seeds for image in images for l in (0, 1, 2)]  # fmt: skip
-        values = [intricacy(postprocess(one, 0), 5, generator(chance)) for one in stored for chance in range(4)]
-        assert report["levels"][label]["trained"][0]["value"] == pytest.approx(np.mean(values), abs=0.02), label
-    assert list(report["levels"][label]["content images"]) == ["surrogate"]
+
+
+def seen(image, denoise):
+    return postprocess(preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors"), denoise)
+
+
+def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp_path, monkeypatch):
+    """Measured by their mean in place of intricacy, which would tell them apart less well and not repeatably."""
+    monkeypatch.setattr(claim_layers, "intricacy", lambda picture, *_: float(np.mean(picture)))
+    assert main(command(tmp_path)) == 0
+    report, runs = json.loads((tmp_path / "out" / "claims.json").read_text()), tmp_path / "out" / "claims"
+    found = {name: report["levels"][name] for name in ("intricacy", "intricacy without a photograph")}
+    for name, seeds, images in zip(found, (("seed0", "seed1"), ("surrogate",)), (("astronaut", "coffee"), ("surrogate",))):
+        for weights, label in (("trained", "trained"), ("random", "random weights")):
+            for layer, level in zip(("relu1_2", "relu3_2"), found[name][label]):
+                stored = [np.load(runs / f"{weights}.{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.npz")["image"]
+                          for seed in seeds for image in images for l in (0, 1, 2)]  # fmt: skip
+                whole = [np.clip(one + MEAN.reshape(1, 3, 1, 1), 0, 255).mean() for one in stored]
+                assert level["value"] == pytest.approx(np.mean(whole), rel=1e-5)
+        row = next(row for row in report["rows"] if row["measure"] == f"{name}, slope a layer")
+        values = [[one["value"] for one in found[name][label]] for label in ("trained", "random weights")]
+        assert row["measured"]["value"] == pytest.approx(values[0][1] - values[0][0])  # of two layers the slope is the step
+        assert row["controls"]["random weights"] == pytest.approx(values[1][1] - values[1][0])
+        assert found[name]["white noise"]["value"] == pytest.approx(127, abs=1)
+    means = {image: seen(image, 0).mean() for image in ("astronaut", "coffee")}
+    assert found["intricacy"]["content images"] == pytest.approx(means)
+    surrogate = {"surrogate": decode(runs / "surrogate.png").mean()}
+    assert found["intricacy without a photograph"]["content images"] == pytest.approx(surrogate)
 
 
 def check_way(report, runs):
@@ -458,8 +472,18 @@ def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tm
 
 def test_a_precision_that_the_processor_lacks_is_said_to_be_another(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(precision, "instructions", list)
-    assert main(command(tmp_path, "descent=fast", "filters=0-9")) == 2  # ends at once
-    assert capsys.readouterr().err.startswith("bfloat16: not on this device, so float32 it is\n")
+    monkeypatch.setattr(claims_runs, "run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(command(tmp_path, "descent=fast"))
+    assert capsys.readouterr().err == "bfloat16: not on this device, so float32 it is\n"
+
+
+def test_a_surrogate_that_would_be_too_small_is_refused_at_first(tmp_path, capsys):
+    small = ["long_edge=20", "images=[coffee, astronaut]", "layers=[relu1_2, relu2_2]", "style_layers=[relu1_1, relu2_1]"]
+    assert main(command(tmp_path, *small)) == 2
+    expected = "fmi: error: image coffee at long_edge 20: is 20x13 pixels; both sides must be at least 16\n"
+    assert capsys.readouterr().err == expected
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_with_an_unknown_or_missing_key_is_refused(tmp_path):

@@ -286,18 +286,21 @@ def test_several_runs_of_fig4_are_compared_with_each_other(tmp_path, capsys):
     assert [row[:2] for row in rows] == [["run.same", "10"], ["run.other", "10"]]
     for one, two in zip(rows[0][2:], rows[1][2:]):
         assert float(one.split(",")[0]) < 1.3 < 1.5 < float(two.split(",")[0])
-        assert two.endswith("2/4 outside")
+        assert two.endswith("2 outside (0.7 by chance)")
 
 
 def test_the_row_of_draws_by_hand():
-    """relu1_1: a mean of 3 over one of 2, none beyond 4. relu2_1: 5 over 2, two beyond 3. (1.5 + 2.5) / 2 is 2."""
+    """relu1_1: a mean of 3 over one of 2, none beyond 4. relu2_1: 12 over 2, two beyond 3. The root of 1.5 times 6 is 3; of
+    four draws with three others of their kind, one is the farthest by chance."""
     layers = {
         "relu1_1": {"colour": {"to_mean": {"draws": [1, 1, 4], "others": [2, 4]}}},
-        "relu2_1": {"colour": {"to_mean": {"draws": [1, 2, 3], "others": [3.5, 6.5]}}},
+        "relu2_1": {"colour": {"to_mean": {"draws": [1, 2, 3], "others": [8, 16]}}},
     }
     head, row = settings_lines({"run": {"layers": layers, "compared": list("abcdef")}})
     assert head.split() == ["draws", "colour"]
-    assert row.split() == ["run", "6", "2.00,", "2/4", "outside"]
+    assert row.split(maxsplit=2) == ["run", "6", "3.00, 2 outside (1.0 by chance)"]
+    layers["relu1_1"]["colour"]["to_mean"]["draws"] = [0, 1e-17, 0]  # grey
+    assert "inf, 4 outside" in settings_lines({"run": {"layers": layers, "compared": list("abcdef")}})[1]
 
 
 def test_refusals_are_one_line_and_write_nothing(tmp_path, capsys):

@@ -136,49 +136,51 @@ def test_every_checksum_and_the_size_count(tmp_path, server, checksum):
 
 def test_the_first_source_that_arrives_whole(tmp_path, server):
     server.answers = [404, 404, 404, b"x", b"x", b"x", CONTENT]
-    sources, used = {name: entry(server, name) for name in ("one", "two", "three", "four")}, []
-    steps = list(fetch_first(sources, tmp_path / "files", used.append))
-    assert used == [tmp_path / "files" / "three.bin"]
-    assert [step.split(":")[0] for step in steps if "cannot be downloaded" in step] == ["one", "two"]
-    assert steps[-1] == "three: arrived, checksum right"
+    sources = {name: entry(server, name) for name in ("one", "two", "three", "four")}
+    steps = list(fetch_first(sources, tmp_path / "files", checksums))
+    assert steps[-1] == ("three", tmp_path / "files" / "three.bin")
+    assert [step.split(":")[0] for step in steps[:-1] if "cannot be downloaded" in step] == ["one", "two"]
+    assert steps[-2] == "three: arrived, checksum right"
     assert server.requests == 7
     assert there(tmp_path / "files") == ["three.bin"]
 
 
-def test_a_source_that_cannot_be_used_is_not_the_last(tmp_path, server):
-    """As a Keras file without h5py."""
-    server.answers, used = [CONTENT], []
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_source_that_cannot_be_read_is_not_the_last(tmp_path, server, by_hand):
+    """As a Keras file without h5py; only one that was downloaded is deleted."""
+    server.answers, sources = [CONTENT], {name: entry(server, name) for name in ("one", "two", "three")}
 
-    def use(path):
-        used.append(path.name)
+    def read(path):
         if path.name == "one.bin":
             raise InputError("Keras files need h5py")
 
-    steps = list(fetch_first({name: entry(server, name) for name in ("one", "two", "three")}, tmp_path / "files", use))
-    assert used == ["one.bin", "two.bin"]
+    if by_hand:
+        (tmp_path / "files").mkdir()
+        (tmp_path / "files" / "one.bin").write_bytes(CONTENT)
+    steps = list(fetch_first(sources, tmp_path / "files", read))
     assert "one: Keras files need h5py" in steps
-    assert steps[-1] == "two: arrived, checksum right"
+    assert steps[-1] == ("two", tmp_path / "files" / "two.bin")
+    assert there(tmp_path / "files") == (["one.bin"] if by_hand else []) + ["two.bin"]
 
 
 def test_one_source_by_name(tmp_path, server):
     server.answers = [CONTENT]
-    sources, used = {name: entry(server, name) for name in ("one", "two")}, []
-    list(fetch_first(sources, tmp_path / "files", used.append, "two"))
-    assert used == [tmp_path / "files" / "two.bin"]
+    sources = {name: entry(server, name) for name in ("one", "two")}
+    assert list(fetch_first(sources, tmp_path / "files", checksums, "two"))[-1] == ("two", tmp_path / "files" / "two.bin")
     with pytest.raises(InputError, match="source 'tow' is not known .did you mean 'two'.*one, two"):
-        list(fetch_first(sources, tmp_path / "files", used.append, "tow"))
+        list(fetch_first(sources, tmp_path / "files", checksums, "tow"))
 
 
 def test_no_source_arrives(tmp_path, server):
     server.answers = [404]
     sources = {name: entry(server, name) for name in ("one", "two")}
-    steps, used = [], []
+    steps = []
     with pytest.raises(InputError, match="tried one, two.*WEIGHTS=FILE.*fmi weights convert") as caught:
-        for step in fetch_first(sources, tmp_path / "files", used.append):
+        for step in fetch_first(sources, tmp_path / "files", checksums):
             steps.append(step)
     assert "\n" not in str(caught.value)
     assert len(steps) == 4
-    assert there(tmp_path / "files") == used == []
+    assert there(tmp_path / "files") == []
 
 
 def test_checksums(tmp_path):
