@@ -32,8 +32,8 @@ SETTINGS_fig3 := images=golden_gate target=authors
 SETTINGS_fig4 := images=golden_gate draws=12
 
 # Which settings made a panel? What the paper says of the figure's own key or what the authors' code does, both poolings, Oxford's
-# weights and normalised ones. With the fast preset, but for Fig. 5, whose strokes are the authors' SGD's (README, "Speed"). SET
-# changes what these leave open.
+# weights and normalised ones. With the fast preset, but for Fig. 5, whose strokes are the authors' SGD's (README, "The strokes of
+# PMCI"). SET changes what these leave open.
 TRIALS        := settings-fig3 settings-fig4 settings-fig5
 KEY_fig3      := target
 KEY_fig4      := draw
