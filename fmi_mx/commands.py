@@ -84,7 +84,7 @@ def compare_runs(options):
 
 def fetch_weights(options):
     """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
-    from .convert import convert, read_any
+    from .convert import read_any, write_canonical
     from .fetch import fetch_first, read_sources
     from .weights import read_weights
 
@@ -97,8 +97,9 @@ def fetch_weights(options):
         if isinstance(step, str):
             print(step, flush=True)
         else:
-            convert(step[1], target)
-            step[1].unlink()
+            _, path, found = step
+            write_canonical(*found, target)
+            path.unlink()
             print(f"{target}: written")
 
 

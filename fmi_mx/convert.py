@@ -20,7 +20,11 @@ def convert(source, target):
     source: file, or the folder of a TensorFlow.js model. target: .params or .npz. Returns the provenance, which is also in
     the file TARGET with the ending .provenance.json. Raises InputError for what cannot be read or is not VGG-19.
     """
-    arrays, provenance = read_any(source)
+    return write_canonical(*read_any(source), target)
+
+
+def write_canonical(arrays, provenance, target):
+    """Writes what ``read_any`` has returned, as ``convert`` does. Returns the provenance."""
     write_weights(arrays, target)
     write_json(Path(target).with_suffix(".provenance.json"), provenance)
     return provenance

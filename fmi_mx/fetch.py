@@ -45,7 +45,7 @@ def fetch_first(sources, folder, read, only=None):
 
     sources: as ``read_sources`` returns them. read: called with the file's path; where it raises InputError, what was
     downloaded is deleted and the next source tried. only: the name of the one to take. Yields a line on each step; the last
-    thing yielded is (name, path). Raises InputError when there is none, or only is unknown.
+    thing yielded is (name, path, what read has returned). Raises InputError when there is none, or only is unknown.
     """
     if only is not None and only not in sources:
         raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
@@ -54,11 +54,11 @@ def fetch_first(sources, folder, read, only=None):
         try:
             path, downloaded = fetch(sources[name], folder)
             yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
-            _try(read, path, downloaded)
+            found = _try(read, path, downloaded)
         except InputError as error:
             yield f"{name}: {error}"
         else:
-            yield name, path
+            yield name, path, found
             return
     tried = ", ".join([only] if only else sources)
     raise InputError(
@@ -92,9 +92,9 @@ def wrong(path, entry):
 
 
 def _try(read, path, downloaded):
-    """Reads a file, and deletes it where it was downloaded and cannot be read."""
+    """What read makes of a file, which is deleted where it was downloaded and cannot be read."""
     try:
-        read(path)
+        return read(path)
     except InputError:
         if downloaded:
             path.unlink()

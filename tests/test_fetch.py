@@ -138,7 +138,8 @@ def test_the_first_source_that_arrives_whole(tmp_path, server):
     server.answers = [404, 404, 404, b"x", b"x", b"x", CONTENT]
     sources = {name: entry(server, name) for name in ("one", "two", "three", "four")}
     steps = list(fetch_first(sources, tmp_path / "files", checksums))
-    assert steps[-1] == ("three", tmp_path / "files" / "three.bin")
+    path = tmp_path / "files" / "three.bin"
+    assert steps[-1] == ("three", path, checksums(path))
     assert [step.split(":")[0] for step in steps[:-1] if "cannot be downloaded" in step] == ["one", "two"]
     assert steps[-2] == "three: arrived, checksum right"
     assert server.requests == 7
@@ -159,14 +160,15 @@ def test_a_source_that_cannot_be_read_is_not_the_last(tmp_path, server, by_hand)
         (tmp_path / "files" / "one.bin").write_bytes(CONTENT)
     steps = list(fetch_first(sources, tmp_path / "files", read))
     assert "one: Keras files need h5py" in steps
-    assert steps[-1] == ("two", tmp_path / "files" / "two.bin")
+    assert steps[-1] == ("two", tmp_path / "files" / "two.bin", None)
     assert there(tmp_path / "files") == (["one.bin"] if by_hand else []) + ["two.bin"]
 
 
 def test_one_source_by_name(tmp_path, server):
     server.answers = [CONTENT]
     sources = {name: entry(server, name) for name in ("one", "two")}
-    assert list(fetch_first(sources, tmp_path / "files", checksums, "two"))[-1] == ("two", tmp_path / "files" / "two.bin")
+    path = tmp_path / "files" / "two.bin"
+    assert list(fetch_first(sources, tmp_path / "files", checksums, "two"))[-1] == ("two", path, checksums(path))
     with pytest.raises(InputError, match="source 'tow' is not known .did you mean 'two'.*one, two"):
         list(fetch_first(sources, tmp_path / "files", checksums, "tow"))
 
