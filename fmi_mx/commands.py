@@ -76,8 +76,8 @@ def compare_runs(options):
 
     reports = {}
     for folder in options.folders:
-        reports[Path(folder).name] = compare(folder, options.panel, options.weights, options.device)
-        print("\n".join([*lines(reports[Path(folder).name]), ""]), flush=True)
+        reports[folder] = compare(folder, options.panel, options.weights, options.device)
+        print("\n".join([*lines(reports[folder]), ""]), flush=True)
     if len(reports) > 1:
         print("\n".join(settings_lines(reports)))
 
@@ -139,6 +139,9 @@ def diff_weights(options):
     from .convert import read_any
 
     one, two = read_any(options.one)[0], read_any(options.two)[0]
+    shapes = [arrays["conv1_1_weight"].shape for arrays in (one, two)]
+    if shapes[0] != shapes[1]:
+        raise InputError(f"conv1_1_weight is {shapes[0]} in {options.one} and {shapes[1]} in {options.two}; two of one width")
     for name, array in one.items():
         print(f"{name:16} {np.abs(array - two[name]).max():.3g}")
 

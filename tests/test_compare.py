@@ -259,13 +259,12 @@ def test_several_runs_are_compared_with_each_other(tmp_path, capsys):
     panel, folders = panel_file(tmp_path, "fmi"), []
     for place, draw in (("same", 0), ("other", 1)):
         (tmp_path / place).mkdir()
-        made = run_folder(tmp_path / place, "fmi", {name: texture(name, draw) for name in FIG3[: 25 - draw]})
-        folders.append(str(made.rename(tmp_path / f"run.{place}")))
+        folders.append(str(run_folder(tmp_path / place, "fmi", {name: texture(name, draw) for name in FIG3[: 25 - draw]})))
     assert cli.main(["compare", *folders, str(panel), "--weights", str(tmp_path / "none")]) == 0
     head, one, two = capsys.readouterr().out.splitlines()[-3:]
     assert head.split() == ["cells", "colour", "and", "texture", "colour", "texture", "colour", "apart"]
-    assert one.split()[:3] == ["run.same", "25", "25/25"]
-    assert two.split()[:2] == ["run.other", "24"]
+    assert one.split()[:3] == [folders[0], "25", "25/25"]
+    assert two.split()[:2] == [folders[1], "24"]
     assert float(one.split()[-1]) < float(two.split()[-1])
 
 
@@ -275,7 +274,7 @@ def test_several_runs_of_fig4_are_compared_with_each_other(tmp_path, capsys):
     def drawn(folder, kinds):
         folder.mkdir()
         ours = {f"golden_gate.{layer}.draw{i}": texture(kind, i) for layer, kind in kinds.items() for i in range(1, 6)}
-        return str(run_folder(folder, "rmci", ours).rename(tmp_path / f"run.{folder.name}"))
+        return str(run_folder(folder, "rmci", ours))
 
     same = drawn(tmp_path / "same", {"relu1_1": "golden_gate.relu1_1", "relu3_1": "golden_gate.relu3_1"})
     other = drawn(tmp_path / "other", {"relu1_1": "golden_gate.relu1_1", "relu3_1": "golden_gate.relu2_1"})
@@ -283,7 +282,7 @@ def test_several_runs_of_fig4_are_compared_with_each_other(tmp_path, capsys):
     assert cli.main(["compare", same, other, str(panel), "--weights", str(tmp_path / "none")]) == 0
     head, *rows = ([part.strip() for part in line.split("  ") if part] for line in capsys.readouterr().out.splitlines()[-3:])
     assert head == ["draws", "colour and texture", "colour", "texture"]
-    assert [row[:2] for row in rows] == [["run.same", "10"], ["run.other", "10"]]
+    assert [row[:2] for row in rows] == [[same, "10"], [other, "10"]]
     for one, two in zip(rows[0][2:], rows[1][2:]):
         assert float(one.split(",")[0]) < 1.3 < 1.5 < float(two.split(",")[0])
         assert two.endswith("2 outside (0.7 by chance)")
