@@ -73,7 +73,9 @@ model: setup
 images: setup
 	@test "$(IMAGES)" != experiments/images || $(FMI) images fetch
 
-$(FIGURES): model images
+$(filter-out fig2,$(FIGURES)): model
+
+$(FIGURES): images
 	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
 
 figures: $(FIGURES)
@@ -87,12 +89,16 @@ demo: setup
 claims: model images
 	$(FMI) claims experiments/claims.yaml --out "$(OUT)" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
 
+# Before hours of computing what is to be laid beside it.
+PANEL_THERE = @test -f "$(PANELS)/$(PANEL_$*)" || { echo "$(PANELS) has no $(PANEL_$*); give another with PANELS=DIR" >&2; exit 2; }
+
 panels: setup
 	@test "$(PANELS)" != experiments/panels || $(FMI) panels fetch
 
 compare: $(COMPARISONS)
 
 $(COMPARISONS): compare-%: panels model images
+	$(PANEL_THERE)
 	$(FMI) run experiments/$*.yaml --out "$(OUT)/$(RUN_$*)" $(OPTIONS) $(foreach s,$(SETTINGS_$*) $(SET),--set "$(s)")
 	$(FMI) compare "$(OUT)/$(RUN_$*)" "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
@@ -100,9 +106,10 @@ settings: $(TRIALS)
 
 normalised: model images
 	mkdir -p "$(OUT)/settings"
-	test -f "$(NORMALISED)" || $(FMI) weights normalise --weights "$(WEIGHTS)" --images "$(IMAGES)" --to "$(NORMALISED)"
+	$(FMI) weights normalise --weights "$(WEIGHTS)" --images "$(IMAGES)" --to "$(NORMALISED)"
 
 $(TRIALS): settings-%: panels normalised
+	$(PANEL_THERE)
 	for source in paper authors; do for pool in avg max; do for network in oxford normalised; do \
 		test $$network = oxford && weights="$(WEIGHTS)" || weights="$(NORMALISED)"; \
 		$(FMI) run experiments/$*.yaml --out "$(OUT)/settings/$*/$$source.$$pool.$$network" --weights "$$weights" \

@@ -37,8 +37,8 @@ class Sides(NamedTuple):
 def read_sides(folder, panel):
     """Reads a run's folder and the panel of its figure. Returns ``Sides``. Raises InputError where the folder holds no
     finished run of a figure that has a panel, where no cell is on both sides, and as ``read_panel`` does."""
-    experiment = _experiment(Path(folder))
-    method = experiment["method"]
+    finished = _finished(Path(folder))
+    experiment, method = finished["experiment"], finished["experiment"]["method"]
     names = PANELS[method]
     pixels = read_panel(panel, len(names), len(names[0]))
     cells = {name: cell for row in zip(names, pixels) for name, cell in zip(*row) if not name.endswith(".style")}
@@ -46,7 +46,7 @@ def read_sides(folder, panel):
     ours = {}
     for name, place in wanted.items():
         picture = decode(Path(folder) / "cells" / f"{name}.png")
-        if picture is not None:
+        if picture is not None and name in finished["cells"]:  # others were left by another experiment
             ours[name] = like(picture, cells[place])
     if not ours:
         raise InputError(f"{folder} has none of the cells of {FIGURES[method]}'s panel, which are {', '.join(cells)}")
@@ -80,13 +80,14 @@ def method_of(name):
     return name.split(".")[2]
 
 
-def _experiment(folder):
-    experiment = read_run(folder)["experiment"]
-    method = experiment["method"]
+def _finished(folder):
+    """What run.json says, of a run that has a panel."""
+    finished = read_run(folder)
+    method = finished["experiment"]["method"]
     if method not in FIGURES:
         known = ", ".join(f"{method} ({figure})" for method, figure in FIGURES.items())
         raise InputError(f"{folder} has the method {method}, of which the authors published no panel; those are {known}")
-    return experiment
+    return finished
 
 
 def _draws(experiment, cells):

@@ -1,9 +1,11 @@
 """The benchmark, ``fmi bench``: what a pass costs, memory, growth, and the race to the authors' loss."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
 from . import bench_report, figures, rivals, store
+from .descriptors import DESCRIBED
 from .errors import InputError
 from .experiment import FIG3, load_experiment
 from .materials import gather
@@ -13,7 +15,6 @@ from .precision import precision_on
 from .race import race
 from .vgg19 import width_of
 
-LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 LARGEST = ("relu5_2", (1, 3, 384, 512))  # where memory is measured
 
 
@@ -24,7 +25,7 @@ def bench(out, weights, images, device, say):
     each line of the report as soon as it is known. Returns the report, as OUT.json holds it. Raises InputError before
     anything is measured for weights, images or an OUT that cannot be used.
     """
-    chosen, out = choose_device(device), Path(out).resolve()
+    chosen, out = choose_device(device), Path(os.path.abspath(out))
     authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"])
     preset = load_experiment(FIG3, preset="fast")
     materials = gather(authors, weights, images, device)
@@ -66,7 +67,7 @@ def _passes(optimiser, device):
     with ExitStack() as stack:
         kinds = ["authors", *(["torch"] if rivals.has_torch() else [])]
         others = {kind: stack.enter_context(rivals.Rival(kind)) for kind in kinds}
-        return [loop_against_executor(layer, device, optimiser, others=others) for layer in LAYERS]
+        return [loop_against_executor(layer, device, optimiser, others=others) for layer in DESCRIBED]
 
 
 def _say_all(say, *lines):

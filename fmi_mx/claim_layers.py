@@ -6,8 +6,8 @@ from .cell import image_name
 from .claims_runs import white_noise
 from .colourfulness import colourfulness
 from .images import postprocess, preprocess
+from .intervals import slope, spearman
 from .intricacy import intricacy
-from .statistics import slope, spearman
 from .verdicts import RANDOM, judged
 
 

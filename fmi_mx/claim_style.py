@@ -4,7 +4,7 @@ import numpy as np
 
 from .descriptors import positions
 from .energy_vectors import total_variation
-from .statistics import permutation_p
+from .intervals import permutation_p
 from .verdicts import RANDOM, judged
 
 
@@ -18,7 +18,7 @@ def crops_of(pixels, grid):
 
 def distances(descriptors):
     """Distances of descriptors, dicts part -> numbers, each part's numbers standardised over all and each part of the same
-    weight (``descriptors.positions``). Part by part, as Gram matrices are large. Returns float64 (n, n)."""
+    weight (``descriptors.positions``). Returns float64 (n, n)."""
     squares = np.zeros((len(descriptors), len(descriptors)))
     for part in descriptors[0]:
         squares += _squared_distances(positions(descriptors, (part,)))

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from .descriptors import describe, positions
-from .statistics import jackknife, permutation_p, variance_components
+from .intervals import jackknife, permutation_p, variance_components
 from .verdicts import RANDOM, judged
 
 

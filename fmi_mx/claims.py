@@ -10,7 +10,7 @@ from .claim_transfers import transfer_rows
 from .descriptors import describe
 from .energy_vectors import energy_vectors, gram_matrices
 from .images import postprocess
-from .statistics import Bootstrap, variance_components
+from .intervals import Bootstrap, variance_components
 from .verdicts import RANDOM
 from .vgg19 import width_of
 

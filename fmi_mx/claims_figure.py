@@ -58,7 +58,7 @@ def _style(axis, report):
     estimates = [crops["measured"], *(row["measured"] for row in others)]
     places = [0, *range(len(labels), len(labels) + len(others))]
     axis.bar(places, [one["value"] for one in estimates], color=COLOURS["trained"])
-    _bars(axis, places, estimates, "black", "none")
+    _bars(axis, places, estimates, "black")
     for place, row in zip(places[1:], others):
         axis.plot(place, list(row["controls"].values())[-1], "o", color=COLOURS[RANDOM])
     labels += [row["where"] if row["p"] is None else "PMCI: nearest style its own" for row in others]
@@ -87,13 +87,13 @@ def _points(axis, estimates, weights, marker="o", label=None):
     means = [one["value"] for one in estimates]
     line = "-" if marker == "o" else ":"
     axis.plot(means, linestyle=line, marker=marker, color=COLOURS[weights], label=label or weights)
-    _bars(axis, range(len(estimates)), estimates, COLOURS[weights], "none")
+    _bars(axis, range(len(estimates)), estimates, COLOURS[weights])
 
 
-def _bars(axis, places, estimates, colour, marker):
+def _bars(axis, places, estimates, colour):
     """Intervals, as lines."""
     for place, one in zip(places, estimates):
-        axis.plot([place, place], [one["low"], one["high"]], color=colour, linewidth=1.5, marker=marker)
+        axis.plot([place, place], [one["low"], one["high"]], color=colour, linewidth=1.5)
 
 
 def _layers(axis, layers):

@@ -28,7 +28,7 @@ def main(arguments=None):
         print("fmi: error:", " ".join(f"{error.filename or ''} {error.strerror or error}".split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = "" if options.command is commands.run_benchmark else "; the same command resumes"
+        kept = "; the same command resumes" if options.command in (commands.run_experiment, commands.assess_claims) else ""
         print(f"fmi: interrupted{kept}", file=sys.stderr)
         return 130
 

@@ -40,7 +40,8 @@ def run_experiment(options):
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
     figures.check_place(out)
-    sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
+    if experiment.precision:
+        sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
     progress = Progress(cells(experiment), sys.stderr)
     try:
         run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
@@ -90,16 +91,17 @@ def fetch_weights(options):
 
     target = ROOT / "model" / "vgg19.params"
     if target.is_file() and options.source is None:
-        read_weights(target)
+        try:
+            read_weights(target)
+        except InputError as error:
+            raise InputError(f"{target} is there but cannot be used; move it away first") from error
         print(f"{target}: there already, and whole")
         return
     for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), ROOT / "model", read_any, options.source):
         if isinstance(step, str):
             print(step, flush=True)
         else:
-            _, path, found = step
-            write_canonical(*found, target)
-            path.unlink()
+            write_canonical(*step, target)
             print(f"{target}: written")
 
 
@@ -141,7 +143,7 @@ def diff_weights(options):
     one, two = read_any(options.one)[0], read_any(options.two)[0]
     shapes = [arrays["conv1_1_weight"].shape for arrays in (one, two)]
     if shapes[0] != shapes[1]:
-        raise InputError(f"conv1_1_weight is {shapes[0]} in {options.one} and {shapes[1]} in {options.two}; two of one width")
+        raise InputError(f"{options.one} and {options.two} are of two widths (conv1_1_weight {shapes[0]} and {shapes[1]})")
     for name, array in one.items():
         print(f"{name:16} {np.abs(array - two[name]).max():.3g}")
 

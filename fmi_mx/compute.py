@@ -112,7 +112,7 @@ def feature_maps(experiment, cell, materials):
 
 
 def cell_generator(experiment, cell):
-    """The random numbers of a cell, from the seed and the cell's name alone."""
+    """The random numbers of a cell, from the seed and the cell's name: of the initial image, then of v of Eq. (3)."""
     name = int.from_bytes(hashlib.sha256(cell.name.encode()).digest()[:8], "big")
     return np.random.default_rng([experiment.seed, name])
 

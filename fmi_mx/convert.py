@@ -11,7 +11,7 @@ from .fetch import checksums
 from .formats import read_foreign
 from .store import write_json
 from .vgg19 import weight_shapes
-from .weights import array_digest, check_arrays, write_weights
+from .weights import array_digest, check_arrays, check_target, write_weights
 
 
 def convert(source, target):
@@ -20,6 +20,7 @@ def convert(source, target):
     source: file, or the folder of a TensorFlow.js model. target: .params or .npz. Returns the provenance, which is also in
     the file TARGET with the ending .provenance.json. Raises InputError for what cannot be read or is not VGG-19.
     """
+    check_target(target)
     return write_canonical(*read_any(source), target)
 
 

@@ -26,7 +26,7 @@ class Experiment:
     images: tuple
     long_edge: int
     pixels: str
-    credits: Optional[tuple] = None
+    credits: Optional[dict] = None
     layers: Optional[tuple] = None
     filters: Optional[tuple] = None
     isolated: Optional[int] = None
@@ -62,7 +62,6 @@ def load_experiment(path, /, **overrides):
         data = read_data(path)
         if "preset" in data:
             raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
-        data = _complete(data)
         lay_over(data, overrides, sorted({key for schema in _SCHEMAS.values() for key in schema}))
         return from_data(data)
     except InputError as error:
@@ -71,7 +70,7 @@ def load_experiment(path, /, **overrides):
 
 def from_data(data):
     """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
-    experiment = Experiment(**read_keys(_complete(data), _schema(data)))
+    experiment = Experiment(**read_keys(data, _schema(data)))
     _check_together(experiment)
     return experiment
 
@@ -94,15 +93,6 @@ def as_data(experiment):
     return data
 
 
-def _complete(data):
-    """The data with the keys that files from before them lack; they mean the authors' way."""
-    if "precision" in _schema(data):
-        data = {**data, "precision": data.get("precision", "float32")}
-    if isinstance(data.get("stop"), dict):
-        data = {**data, "stop": {"every": 1, **data["stop"]}}
-    return data
-
-
 def _schema(data):
     """The keys, with their readers, of the method that the file names."""
     if "method" not in data:
@@ -122,8 +112,6 @@ def _check_together(experiment):
         names = [image_name(image) for image in given]
         if len(set(names)) < len(names):
             raise InputError(f"{key}: two of them have one name ({', '.join(names)}); names of files must differ")
-    if experiment.credits is not None and len(experiment.credits) != len(experiment.images):
-        raise InputError(f"credits: {len(experiment.credits)} of them for {len(experiment.images)} images; give one each")
     if experiment.alpha == experiment.beta == 0:
         raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
 
@@ -132,9 +120,8 @@ def _check_together(experiment):
 
 
 def _credits(value):
-    if not isinstance(value, list):
-        raise InputError(f"must be a list of text, is {shown(value)}")
-    return tuple(text(entry) for entry in value)
+    """Whom an image is from, by its name; also of images that are not shown."""
+    return {text(image): text(credit) for image, credit in mapping(value).items()}
 
 
 def _box(value):

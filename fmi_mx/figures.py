@@ -48,7 +48,7 @@ def _note(width):
 
 
 def _place(folder):
-    folder = folder.resolve()
+    folder = Path(os.path.abspath(folder))  # beside a link, where it is one
     if not folder.name:
         raise InputError(f"{folder} is no name for a figure; give another folder with --out")
     return folder.with_name(f"{folder.name}.png")

@@ -108,7 +108,7 @@ def _keras(path):
     found = {}
 
     def visit(name, entry):
-        if isinstance(entry, h5py.Dataset):
+        if isinstance(entry, h5py.Dataset) and not name.startswith("optimizer_weights/"):
             found[name] = entry[()]
 
     try:
@@ -151,11 +151,11 @@ def _from_keras_names(found):
     arrays = {}
     for path, array in found.items():
         for name in _CONVOLUTIONS:
-            if f"block{name[4]}_conv{name[6]}/" in f"{path}/":
-                if array.ndim == 4:
-                    arrays[f"{name}_weight"] = np.ascontiguousarray(array.transpose(3, 2, 0, 1), np.float32)
-                elif array.ndim == 1:
-                    arrays[f"{name}_bias"] = np.array(array, np.float32)
+            if f"block{name[4]}_conv{name[6]}/" in f"{path}/" and array.ndim in (1, 4):
+                key = f"{name}_weight" if array.ndim == 4 else f"{name}_bias"
+                if key in arrays:
+                    raise InputError(f"{key} is there twice, the second time as {path}")
+                arrays[key] = np.array(array.transpose(3, 2, 0, 1) if array.ndim == 4 else array, np.float32, order="C")
     return arrays
 
 

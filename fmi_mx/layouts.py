@@ -65,10 +65,10 @@ def transfer_parts(experiment, picture):
 
 
 def images_parts(experiment, picture):
-    """Fig. 2: the images in one row, each with its credit."""
-    pictures = [(name, picture(f"{name}.content")) for name in map(image_name, experiment["images"])]
-    credits = "; ".join(f"{name}: {credit}" for (name, _), credit in zip(pictures, experiment["credits"]))
-    return [Part(credits, [("", pictures)])]
+    """Fig. 2: the images in one row, below them the credits that are known."""
+    names, credits = [image_name(image) for image in experiment["images"]], experiment["credits"]
+    known = "; ".join(f"{name}: {credits[name]}" for name in names if name in credits)
+    return [Part(known, [("", [(name, picture(f"{name}.content")) for name in names])])]
 
 
 def maps_parts(experiment, array):

@@ -14,7 +14,7 @@ from .spectrum import Spectrum
 
 SUFFICIENT = 1e-4  # share of the predicted fall that a step has to bring (Nocedal and Wright, Sec. 3.1)
 SHORTEST = 1e-6  # of a step that the line search still tries
-PROBE_SEED = 0
+PROBE_SEED = 0  # of the probes' random images, which are the same in every descent of a size
 
 
 class Pair(NamedTuple):

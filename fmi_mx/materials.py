@@ -30,7 +30,11 @@ class Materials(NamedTuple):
 
 
 def gather(experiment, weights, folder, device):
-    """Reads and checks everything that the cells need, and puts the weights on the device. Returns ``Materials``."""
+    """Reads and checks everything that the cells need, and puts the weights on the device.
+
+    experiment: ``Experiment``. weights: file. folder: of the images. device: see ``choose_device``. Returns ``Materials``.
+    Raises InputError for an image, weights or a device that cannot be used, and an image too small for a layer.
+    """
     sources = {}
     for image in (*experiment.images, *(experiment.styles or ())):
         path = find_image(image, folder)

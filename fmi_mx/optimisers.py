@@ -140,6 +140,8 @@ def descend(problem, image, optimiser, stop, callback=None, reached=None):
         except StopIteration:
             losses.append(float(loss.asscalar()))
             stopped = "descent"
+            if callback:
+                callback(Pass(number, losses[-1], 0.0))
             break
         numbers = mx.nd.concat(loss, mx.nd.norm(step.image - before), mx.nd.norm(step.image), dim=0)
         value, moved, size = map(float, numbers.asnumpy())  # the one time in a pass that the loop waits for the device

@@ -34,9 +34,9 @@ def precision_on(precision, device):
 
 def remark(precision, device):
     """A line to say where a device computes in another precision than it is asked for, else an empty string. precision,
-    device: as of ``precision_on``; precision may be None, of what computes nothing."""
-    other = precision and precision_on(precision, device) != precision
-    return f"{precision}: not on this device, so float32 it is\n" if other else ""
+    device: as of ``precision_on``."""
+    same = precision_on(precision, device) == precision
+    return "" if same else f"{precision}: not on this device, so float32 it is\n"
 
 
 def in_bfloat16(symbol):

@@ -10,7 +10,8 @@ def encode(symbol, weights, image):
     """What a Symbol of the network is worth for images: a code, or a modified code that serves as target.
 
     symbol: of ``data`` and weights, e.g. ``isolate(layer_code(net, "relu4_2"), 4)``. weights: name -> NDArray.
-    image: NDArray (B, 3, H, W) on the weights' device. Returns an NDArray of the symbol's shape.
+    image: NDArray (B, 3, H, W) on the weights' device. Returns an NDArray of the symbol's shape. Raises InputError for an
+    argument of the symbol that weights do not have.
     """
     arguments = _arguments(symbol, {**weights, "data": image})
     executor = symbol.bind(image.context, arguments, grad_req="null")

@@ -11,7 +11,7 @@ from .mxnet_setup import mx
 from .problem import encode
 from .store import write_json
 from .vgg19 import layer_table, vgg19, width_of
-from .weights import array_digest, read_weights, to_device, write_weights
+from .weights import array_digest, check_target, read_weights, to_device, write_weights
 
 LONG_EDGE = 512  # pixels, the authors' size
 
@@ -22,6 +22,7 @@ def normalise(source, target, images, folder):
     source: weights file. target: .params or .npz. images: their names; folder: where they are. Average pooling. Filters that
     are silent in all of them stay as they are. Returns the provenance. Raises InputError for what cannot be read or written.
     """
+    check_target(target)
     arrays = read_weights(source)
     paths = {name: find_image(name, folder) for name in images}
     shown = [mx.nd.array(preprocess(read_image(path), LONG_EDGE, "authors")) for path in paths.values()]

@@ -7,6 +7,7 @@ kind ``memory`` runs L-BFGS and answers with the process's peak resident memory 
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -46,9 +47,12 @@ class Rival:
         )
 
     def __call__(self, layer, shape, passes):
-        """shape: (1, 3, H, W). Returns the number that it answers with."""
-        print(layer, *shape[2:], passes, file=self._process.stdin, flush=True)
-        answer = self._process.stdout.readline()
+        """shape: (1, 3, H, W). Returns the number that it answers with. Raises InputError where the process has ended."""
+        try:
+            print(layer, *shape[2:], passes, file=self._process.stdin, flush=True)
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
         if not answer:
             raise InputError(f"the process that runs {self._kind} ended; `python -m fmi_mx.rivals {self._kind}` says why")
         return float(answer)
@@ -141,6 +145,7 @@ def peak_memory(layer, shape, passes):
 
 
 def _main(kind):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to tell; the end of its lines is ours
     makers, made = {"authors": authors_passes, "torch": torch_passes}, {}
     for line in sys.stdin:
         layer, *size, passes = line.split()

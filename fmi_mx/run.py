@@ -30,7 +30,8 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
     experiment: ``Experiment``. out: the run's folder. weights: file. images: folder of the images. device: see
     ``choose_device``. on_cell(cell, record, stored) is called for each cell, stored True where it was there already;
     on_pass(cell, Pass) after each pass. Returns the list of records, one a cell. Raises InputError before anything is
-    computed or written for whatever is wrong with the input.
+    computed or written for whatever is wrong with the input, and later where a descent explodes or memory is short; the
+    cells done by then stay.
     """
     materials = gather(experiment, weights, images, device)
     with store.locked(out):
@@ -61,9 +62,8 @@ def read_run(folder):
     try:
         finished = json.loads((Path(folder) / "run.json").read_text())
         from_data(finished["experiment"])
-        finished.setdefault("width", 1)
-        if finished["width"] not in WIDTHS:
-            raise InputError(f"width {finished['width']!r} is not known")
+        if finished["width"] not in WIDTHS or not isinstance(finished["cells"], list):
+            raise InputError("not of a run's")
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(
             f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"

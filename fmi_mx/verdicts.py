@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Optional
 
-from .statistics import Estimate
+from .intervals import Estimate
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 LABELS, RANDOM = "shuffled labels", "random weights"

@@ -1,6 +1,7 @@
 """The canonical weights of VGG-19: 32 float32 arrays, RGB, (out, in, kh, kw), in a .params or an .npz file."""
 
 import hashlib
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -91,14 +92,22 @@ def array_digest(array):
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
 
 
-def write_weights(arrays, path):
-    """Writes checked arrays as path's ending says: .params (``arg:`` before each name) or .npz.
-
-    The file is there whole or not at all. Raises InputError for another ending or a folder that cannot be written.
-    """
+def check_target(path):
+    """Raises InputError where ``write_weights`` could not write path: another ending, or no folder to write into."""
     path = Path(path)
     if path.suffix not in (".params", ".npz"):
         raise InputError(f"weights are written as .params or .npz, not as {path.name!r}; give --to such a name")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"weights {path} cannot be written (no folder to write a file into); give another place with --to")
+
+
+def write_weights(arrays, path):
+    """Writes arrays, name -> NumPy, as path's ending says: .params (``arg:`` before each name) or .npz.
+
+    The file is there whole or not at all. Raises InputError as ``check_target`` does, and where the disk does not take it.
+    """
+    path = Path(path)
+    check_target(path)
     try:
         with store.aside(path) as temporary:
             if path.suffix == ".params":

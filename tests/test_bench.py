@@ -176,7 +176,7 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch):
 
     tiny = {"long_edge": 32, "images": ["coffee"], "layers": ["relu1_2"], "filters": 0}
     monkeypatch.setattr(bench, "load_experiment", lambda path, **given: load_experiment(path, **{**given, **tiny}))
-    monkeypatch.setattr(bench, "LAYERS", ("relu1_2",))
+    monkeypatch.setattr(bench, "DESCRIBED", ("relu1_2",))
     monkeypatch.setattr(bench, "LARGEST", ("relu1_2", (1, 3, 32, 32)))
     monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
     monkeypatch.setattr(bench, "width_of", lambda _: 1)

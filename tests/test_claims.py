@@ -19,9 +19,9 @@ from fmi_mx.colourfulness import colourfulness
 from fmi_mx.descriptors import positions
 from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
 from fmi_mx.images import MEAN, PACKAGED, decode, postprocess, preprocess, preprocess_style, read_image
+from fmi_mx.intervals import Bootstrap, Estimate, variance_components
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.random_weights import he_normal
-from fmi_mx.statistics import Bootstrap, Estimate, variance_components
 from fmi_mx.verdicts import judged
 from fmi_mx.weights import load_weights, read_weights, weights_digest
 

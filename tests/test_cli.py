@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fmi_mx import cli, precision
+from fmi_mx.mxnet_setup import mx
 
 SMALL = ["--set", "long_edge=32", "--set", "layers=[relu1_1, relu2_1]", "--set", "filters=0-1", "--set", "stop.passes=3"]
 
@@ -135,6 +136,34 @@ def test_interrupted_says_that_it_resumes(fmi, monkeypatch):
     code, _, err = fmi("run", "FIG3", *SMALL)
     assert code == 130
     assert err == "fmi: interrupted; the same command resumes\n"
+
+
+def test_interrupted_where_nothing_resumes_does_not_say_so(fmi, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fmi_mx.bench.bench", interrupt)
+    assert fmi("bench") == (130, "", "fmi: interrupted\n")
+
+
+def test_what_mxnet_cannot_compute_is_one_line_that_names_the_cell(fmi, monkeypatch):
+    def exhausted(*_):
+        raise mx.base.MXNetError("a page\nof text\nout of memory\n")
+
+    monkeypatch.setattr(importlib.import_module("fmi_mx.compute"), "descend", exhausted)
+    code, _, err = fmi("run", "FIG3", *SMALL)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cell golden_gate.relu1_1.f000: MXNet cannot compute it (out of memory); is there memory for this long" in err
+
+
+def test_fig2_looks_for_no_device(fmi, fig3, tmp_path):
+    assert fmi("run", fig3.with_name("fig2.yaml"), "--set", "long_edge=32", "--device", "gpu", "--weights", "none")[0] == 0
+    assert (tmp_path / "here" / "figures" / "fig2.png").exists()
+
+
+def test_doctor_is_content_where_nothing_is_missing(fmi, monkeypatch):
+    monkeypatch.setattr("fmi_mx.doctor.examine", lambda *_: [(True, "all there", "")])
+    assert fmi("doctor") == (0, "ok       all there\n", "")
 
 
 def test_python_m_and_help():

@@ -50,7 +50,7 @@ def run_folder(folder, method, pictures):
     (run / "cells").mkdir(parents=True)
     for name, picture in pictures.items():
         cv2.imwrite(str(run / "cells" / f"{name}.png"), picture[..., ::-1])
-    (run / "run.json").write_text(json.dumps({"experiment": EXPERIMENTS[method], "cells": list(pictures)}))
+    (run / "run.json").write_text(json.dumps({"experiment": EXPERIMENTS[method], "cells": list(pictures), "width": 1}))
     return run
 
 
@@ -125,6 +125,26 @@ def test_only_what_both_have_is_compared_among_the_whole_panel(tmp_path):
     assert report["candidates"]["rank"] == 25
     assert set(ranks(report).values()) == {1}
     assert "not in the run, so not compared: golden_gate.relu1_2.f000, " in "\n".join(lines(report))
+
+
+def test_cells_that_another_experiment_left_are_not_compared(tmp_path):
+    folder = run_folder(tmp_path, "fmi", {FIG3[0]: texture(FIG3[0], 1)})
+    cv2.imwrite(str(folder / "cells" / f"{FIG3[1]}.png"), texture(FIG3[1], 1)[..., ::-1])
+    assert compare(folder, panel_file(tmp_path, "fmi"), tmp_path / "none")["compared"] == [FIG3[0]]
+
+
+def test_where_the_cells_of_the_authors_panels_stand():
+    """As one reads in their pictures: Fig. 3's columns are labelled 0 to 4; Fig. 5 is style, Gatys, PMCI, Gatys, PMCI."""
+    layers = ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
+    assert PANELS["fmi"] == [[f"golden_gate.{layer}.f00{f}" for f in range(5)] for layer in layers]
+    assert PANELS["rmci"][0][0] == "golden_gate.relu1_1.draw1"
+    assert PANELS["rmci"][1][1:3] == ["golden_gate.relu2_1.draw2", "golden_gate.relu3_1.draw2"]
+    styles = [row[0] for row in PANELS["transfer"]]
+    assert styles == ["frida_kahlo.style", "seated_nude.style", "starry_night.style", "the_scream.style"]
+    assert PANELS["transfer"][3] == [
+        "the_scream.style", "golden_gate.the_scream.gatys", "golden_gate.the_scream.pmci",
+        "neckarfront.the_scream.gatys", "neckarfront.the_scream.pmci",
+    ]  # fmt: skip
 
 
 def test_vgg19_is_used_at_layers_other_than_the_inverted(tmp_path, weights_file):
@@ -235,7 +255,7 @@ def refusals(folder):
         (folder / place).mkdir()
     places["maps"] = run_folder(folder / "maps", "fmi", {})
     maps = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml"))
-    (places["maps"] / "run.json").write_text(json.dumps({"experiment": maps}))
+    (places["maps"] / "run.json").write_text(json.dumps({"experiment": maps, "cells": [], "width": 1}))
     places["short"] = run_folder(folder / "short", "fmi", {})
     (places["short"] / "run.json").write_text('{"experiment": {"method": "fmi"}}')
     places["wide"] = run_folder(folder / "wide", "fmi", {})
@@ -328,11 +348,3 @@ def test_the_command_prints_a_table(tmp_path, capsys):
     assert printed[0] == "Fig. 3: 7 cells of the run beside panel.png"
     assert printed[2].startswith("left out: VGG-19 (no weights at")
     assert [line.split() for line in printed if line.startswith("relu2_2")][0][:4] == ["relu2_2", "2", "2/2,", "1.0"]
-
-
-def test_panels_fetch_asks_for_each_panel(monkeypatch):
-    asked = []
-    monkeypatch.setattr("fmi_mx.fetch.fetch", lambda entry, folder: (asked.append(folder / entry["file"]), True))
-    assert cli.main(["panels", "fetch"]) == 0
-    assert [path.name for path in asked] == ["fig3_golden_gate.png", "fig4.png", "fig5.png"]
-    assert {path.parent.name for path in asked} == {"panels"}

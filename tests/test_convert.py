@@ -9,11 +9,13 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from conftest import ROOT
 
 from fmi_mx import InputError, cli, known
 from fmi_mx.convert import convert, network_of, read_any
 from fmi_mx.formats import read_foreign
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.rescale import normalise
 from fmi_mx.vgg19 import LAYERS
 from fmi_mx.weights import read_weights, write_weights
 
@@ -289,6 +291,77 @@ def test_diff_names_the_array_that_differs(arrays, tmp_path, capsys):
     assert len(lines) == 32
     assert float(lines["conv2_1_bias"]) == pytest.approx(0.5, rel=1e-3)
     assert {value for name, value in lines.items() if name != "conv2_1_bias"} == {"0"}
+
+
+def test_diff_of_two_widths_is_refused(arrays, tmp_path, capsys):
+    write_npz(arrays, tmp_path / "a.npz")
+    assert cli.main(["weights", "diff", str(tmp_path / "a.npz"), str(ROOT / "model" / "small.params")]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "a.npz" in err and "(64, 3, 3, 3) and (8, 3, 3, 3)" in err
+
+
+@pytest.mark.parametrize("place", ["x.bin", "nowhere/x.npz", "folder.npz"])
+def test_a_place_where_weights_cannot_be_written_is_refused_before_anything_is_read(tmp_path, monkeypatch, place):
+    (tmp_path / "folder.npz").mkdir()
+    monkeypatch.setattr("fmi_mx.convert.read_any", lambda _: 1 / 0)
+    monkeypatch.setattr("fmi_mx.rescale.read_weights", lambda _: 1 / 0)
+    with pytest.raises(InputError, match="written.*--to"):
+        convert("any", tmp_path / place)
+    with pytest.raises(InputError, match="written.*--to"):
+        normalise("any", tmp_path / place, ["coffee"], tmp_path)
+
+
+def test_what_an_optimiser_has_stored_beside_the_weights_is_left_out(arrays, tmp_path):
+    """As Keras's ``model.save`` does after ``fit``: moments under the layers' names, behind the weights."""
+    write_keras_with_top(arrays, tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file.create_dataset("optimizer_weights/Adam/block1_conv1/kernel/m:0", data=np.zeros((3, 3, 3, 64), np.float32))
+    np.testing.assert_array_equal(read_any(tmp_path / "x.h5")[0]["conv1_1_weight"], arrays["conv1_1_weight"])
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file.create_dataset("other/block1_conv1/kernel:0", data=np.zeros((3, 3, 3, 64), np.float32))
+    with pytest.raises(InputError, match="conv1_1_weight is there twice.*other/block1_conv1"):
+        read_any(tmp_path / "x.h5")
+
+
+def opcodes(value):
+    """A plain value pickled, without what begins and ends a pickle."""
+    return pickle.dumps(value, 2)[2:-1]
+
+
+def legacy_file(numbers, views):
+    """A .pth in PyTorch's legacy layout, made by hand: tensors name -> (offset, size, stride), all views of one storage."""
+    kind = b"(" + opcodes("storage") + b"ctorch\nFloatStorage\n" + opcodes("0") + opcodes("cpu") + opcodes(len(numbers))
+    storage = kind + b"NtQ"  # a persistent id
+    state = b"\x80\x02}"
+    for name, (offset, size, stride) in views.items():
+        arguments = b"(" + storage + opcodes(offset) + opcodes(size) + opcodes(stride) + b"\x89N" + b"t"
+        state += opcodes(name) + b"ctorch._utils\n_rebuild_tensor_v2\n" + arguments + b"Rs"
+    header = [pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    data = np.array(numbers, "<f4")
+    return b"".join([*header, state + b".", pickle.dumps(["0"], 2), np.int64(len(data)).tobytes(), data.tobytes()])
+
+
+def test_a_pth_made_by_hand_is_read_view_by_view(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=64 * 27 + 64 + 5)
+    views = {"features.0.weight": (5, (64, 3, 3, 3), (27, 9, 3, 1)), "features.0.bias": (5 + 64 * 27, (64,), (1,))}
+    (tmp_path / "x.pth").write_bytes(legacy_file(numbers, views))
+    found = read_foreign(tmp_path / "x.pth").arrays
+    weight = numbers[5 : 5 + 64 * 27].reshape(64, 3, 3, 3) / (255 * STD)  # torchvision's scaling
+    np.testing.assert_allclose(found["conv1_1_weight"], weight, rtol=1e-6)
+    np.testing.assert_allclose(found["conv1_1_bias"], numbers[5 + 64 * 27 :], rtol=1e-6)
+
+
+def test_weights_with_oxfords_biases_are_told_and_turned_by_their_first_layer(arrays, tmp_path):
+    sums = dict(zip((name for name in arrays if name.endswith("_bias")), known._OXFORD))
+    made = {**arrays, **{name: np.full_like(arrays[name], total / arrays[name].size) for name, total in sums.items()}}
+    made["conv1_1_weight"] = arrays["conv1_1_weight"] * np.float32([3, 2, 1])[:, None, None]
+    assert known.describe(made) == "Oxford's VGG-19, RGB"
+    turned = {**made, "conv1_1_weight": np.ascontiguousarray(made["conv1_1_weight"][:, ::-1])}
+    write_npz(turned, tmp_path / "bgr.npz")
+    with pytest.raises(InputError, match="conv1_1 takes BGR.*fmi weights convert"):
+        read_weights(tmp_path / "bgr.npz")
+    np.testing.assert_array_equal(read_any(tmp_path / "bgr.npz")[0]["conv1_1_weight"], made["conv1_1_weight"])
 
 
 @pytest.mark.real_weights

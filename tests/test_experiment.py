@@ -16,6 +16,21 @@ def test_fig3_is_the_papers(fig3):
     assert (experiment.start, experiment.denoise) == (0.1, 0.2)
 
 
+def test_figs_1_2_4_and_5_are_the_papers(fig3):
+    one, two, four, five = (load_experiment(fig3.with_name(f"fig{number}.yaml")) for number in (1, 2, 4, 5))
+    assert (one.layers, one.filters, one.isolated, one.pool) == (("relu5_1",), tuple(range(16)), 3, "avg")
+    assert two.images == four.images == five.images == ("golden_gate", "neckarfront")
+    assert four.layers == five.style_layers == ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    assert (four.draws, four.draw, four.optimiser) == (2, "authors", SGD(0.1, 0.9, 0.9, 10, 10.0, 0.0005, 0.5))
+    assert five.styles == ("frida_kahlo", "seated_nude", "starry_night", "the_scream")
+    assert (five.losses, five.content_layer, five.alpha, five.beta) == (("gatys", "pmci"), "relu2_2", 10, 1)
+    assert (five.normalise, five.style_size) == ("authors", "authors")
+    assert five.optimiser == SGD(0.1, 0.9, 0.9, 10, 10.0, 0.005, 0.5)
+    for descent in (four, five):
+        assert (descent.pool, descent.long_edge, descent.pixels, descent.precision) == ("avg", 512, "authors", "float32")
+        assert (descent.stop, descent.start, descent.denoise) == (Stop(1000, 0.005), 0.1, 0.2)
+
+
 def test_fig3_has_50_cells(fig3):
     found = cells(load_experiment(fig3))
     assert len({cell.name for cell in found}) == 50

@@ -3,10 +3,12 @@ import http.server
 import threading
 
 import pytest
+import yaml
 from conftest import ROOT
 
-from fmi_mx import InputError
+from fmi_mx import InputError, cli, commands
 from fmi_mx.fetch import checksums, fetch, fetch_first, read_sources
+from fmi_mx.weights import read_weights, weights_digest
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -50,8 +52,10 @@ def server():
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
+def no_waiting_and_no_proxy(monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _: None)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
 
 
 def entry(server, name="one", **checksum):
@@ -88,7 +92,8 @@ def test_another_file_of_that_name_is_left_alone(tmp_path, server):
 
 @pytest.mark.parametrize("failure", [CONTENT[:500], ("cut", CONTENT[:500]), b"x" * len(CONTENT), 404, 503, "drop", "stall"])
 def test_it_tries_again(tmp_path, server, failure, monkeypatch):
-    monkeypatch.setattr("fmi_mx.fetch.TIMEOUT", 0.3)
+    if failure == "stall":
+        monkeypatch.setattr("fmi_mx.fetch.TIMEOUT", 0.5)
     server.answers = [failure, failure, CONTENT]
     fetch(entry(server), tmp_path / "files")
     assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
@@ -138,37 +143,36 @@ def test_the_first_source_that_arrives_whole(tmp_path, server):
     server.answers = [404, 404, 404, b"x", b"x", b"x", CONTENT]
     sources = {name: entry(server, name) for name in ("one", "two", "three", "four")}
     steps = list(fetch_first(sources, tmp_path / "files", checksums))
-    path = tmp_path / "files" / "three.bin"
-    assert steps[-1] == ("three", path, checksums(path))
+    assert steps[-1]["sha256"] == SHA256
     assert [step.split(":")[0] for step in steps[:-1] if "cannot be downloaded" in step] == ["one", "two"]
     assert steps[-2] == "three: arrived, checksum right"
     assert server.requests == 7
-    assert there(tmp_path / "files") == ["three.bin"]
+    assert there(tmp_path / "files") == []
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_a_source_that_cannot_be_read_is_not_the_last(tmp_path, server, by_hand):
-    """As a Keras file without h5py; only one that was downloaded is deleted."""
+    """As a Keras file without h5py; only what was downloaded is deleted."""
     server.answers, sources = [CONTENT], {name: entry(server, name) for name in ("one", "two", "three")}
 
     def read(path):
         if path.name == "one.bin":
             raise InputError("Keras files need h5py")
+        return path.name
 
-    if by_hand:
-        (tmp_path / "files").mkdir()
-        (tmp_path / "files" / "one.bin").write_bytes(CONTENT)
+    (tmp_path / "files").mkdir()
+    for name in ("one.bin", "two.bin") if by_hand else ():
+        (tmp_path / "files" / name).write_bytes(CONTENT)
     steps = list(fetch_first(sources, tmp_path / "files", read))
     assert "one: Keras files need h5py" in steps
-    assert steps[-1] == ("two", tmp_path / "files" / "two.bin", None)
-    assert there(tmp_path / "files") == (["one.bin"] if by_hand else []) + ["two.bin"]
+    assert steps[-1] == "two.bin"
+    assert there(tmp_path / "files") == (["one.bin", "two.bin"] if by_hand else [])
 
 
 def test_one_source_by_name(tmp_path, server):
     server.answers = [CONTENT]
     sources = {name: entry(server, name) for name in ("one", "two")}
-    path = tmp_path / "files" / "two.bin"
-    assert list(fetch_first(sources, tmp_path / "files", checksums, "two"))[-1] == ("two", path, checksums(path))
+    assert list(fetch_first(sources, tmp_path / "files", lambda path: path.name, "two"))[-1] == "two.bin"
     with pytest.raises(InputError, match="source 'tow' is not known .did you mean 'two'.*one, two"):
         list(fetch_first(sources, tmp_path / "files", checksums, "tow"))
 
@@ -197,6 +201,66 @@ def test_the_lists_of_sources():
         for source in read_sources(ROOT / folder / "sources.yaml").values():
             assert source["url"].startswith("https://")
             assert {"sha256", "sha1", "md5", "git_blob_sha1"} & set(source)
+
+
+SMALL = ROOT / "model" / "small.params"
+
+
+@pytest.fixture
+def fmi(tmp_path, server, monkeypatch, capsys):
+    """Runs ``fmi`` in a clone whose sources of weights are two; the first is dead. Returns (exit code, stdout, stderr)."""
+    (tmp_path / "model").mkdir()
+    sum_ = hashlib.sha256(SMALL.read_bytes()).hexdigest()
+    sources = {name: entry(server, name, sha256=sum_) for name in ("one", "two")}
+    (tmp_path / "model" / "sources.yaml").write_text(yaml.safe_dump(sources))
+    server.answers = [404, 404, 404, SMALL.read_bytes()]
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+
+    def fmi(*arguments):
+        capsys.readouterr()
+        return (cli.main(list(arguments)), *capsys.readouterr())
+
+    return fmi
+
+
+def test_weights_fetch_leaves_the_canonical_file_alone(fmi, tmp_path, server):
+    target = tmp_path / "model" / "vgg19.params"
+    code, out, _ = fmi("weights", "fetch")
+    assert code == 0
+    assert out.splitlines()[-1] == f"{target}: written"
+    assert there(tmp_path / "model") == ["sources.yaml", "vgg19.params", "vgg19.provenance.json"]
+    assert weights_digest(read_weights(target)) == weights_digest(read_weights(SMALL))
+    assert fmi("weights", "fetch")[:2] == (0, f"{target}: there already, and whole\n")
+    assert server.requests == 4
+
+
+def test_weights_fetch_from_a_source_by_name_keeps_what_was_brought_by_hand(fmi, tmp_path, server):
+    (tmp_path / "model" / "two.bin").write_bytes(SMALL.read_bytes())
+    assert fmi("weights", "fetch", "--from", "two")[0] == 0
+    assert server.requests == 0
+    assert there(tmp_path / "model") == ["sources.yaml", "two.bin", "vgg19.params", "vgg19.provenance.json"]
+    code, _, err = fmi("weights", "fetch", "--from", "three")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "source 'three' is not known" in err
+
+
+def test_weights_fetch_does_not_take_a_damaged_file_for_weights(fmi, tmp_path, server):
+    (tmp_path / "model" / "vgg19.params").write_bytes(SMALL.read_bytes()[:1000])
+    code, _, err = fmi("weights", "fetch")
+    assert (code, err.count("\n"), server.requests) == (2, 1, 0)
+    assert "vgg19.params is there but cannot be used; move it away first" in err
+
+
+@pytest.mark.parametrize("kind, names", [
+    ("panels", ["fig3_golden_gate.png", "fig4.png", "fig5.png"]),
+    ("images", ["golden_gate.jpg", "neckarfront.jpg", "frida_kahlo.jpg", "seated_nude.jpg", "starry_night.png",
+                "the_scream.jpg"]),
+])  # fmt: skip
+def test_images_and_panels_are_fetched_each_into_its_folder(monkeypatch, kind, names):
+    asked = []
+    monkeypatch.setattr("fmi_mx.fetch.fetch", lambda entry, folder: (asked.append(folder / entry["file"]), True))
+    assert cli.main([kind, "fetch"]) == 0
+    assert asked == [ROOT / "experiments" / kind / name for name in names]
 
 
 def test_no_list_of_sources(tmp_path):

@@ -94,7 +94,7 @@ def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
     for f in (0, 1):
         data = cv2.imencode(".png", cv2.cvtColor(picture(f"golden_gate.relu1_2.f{f:03d}"), cv2.COLOR_RGB2BGR))[1]
         (tmp_path / "run" / "cells" / f"golden_gate.relu1_2.f{f:03d}.png").write_bytes(data.tobytes())
-    (tmp_path / "run" / "run.json").write_text(json.dumps({"experiment": experiment, "cells": []}))
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"experiment": experiment, "cells": [], "width": 1}))
     path = draw(tmp_path / "run")
     assert path == tmp_path / "run.png"
     places(decode(path.read_bytes()), ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"])
@@ -144,6 +144,6 @@ def test_an_unfinished_run_and_a_lost_cell_are_refused(fig3, tmp_path):
             (tmp_path / "run.json").write_bytes(data)
         with pytest.raises(InputError, match="no finished run"):
             draw(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"experiment": as_data(load_experiment(fig3)), "cells": []}))
+    (tmp_path / "run.json").write_text(json.dumps({"experiment": as_data(load_experiment(fig3)), "cells": [], "width": 1}))
     with pytest.raises(InputError, match="lacks the cell golden_gate.relu1_2.f000"):
         draw(tmp_path)

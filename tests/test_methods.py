@@ -12,9 +12,13 @@ from test_run import contents
 from fmi_mx import InputError, cells, cli, draw_shares, load_experiment, run, store
 from fmi_mx.compute import cell_generator, initial_image
 from fmi_mx.images import preprocess, preprocess_style, read_image
+from fmi_mx.materials import Materials, Source
+from fmi_mx.mxnet_setup import mx
+from fmi_mx.run import specify
 from fmi_mx.vgg19 import LAYERS
 
 SMALL = {"long_edge": 48, "stop.passes": 2}
+FIG1 = ROOT / "experiments" / "fig1.yaml"
 FIG4 = ROOT / "experiments" / "fig4.yaml"
 FIG5 = ROOT / "experiments" / "fig5.yaml"
 TO_RELU2_1 = list(LAYERS)[:7]
@@ -149,6 +153,23 @@ def with_the_gram_of(style, code):
     return flat.reshape(1, c, m, n)
 
 
+@pytest.mark.parametrize("figure, key, value", [
+    (FIG1, "filters", "4-7"), (FIG1, "isolated", 4), (FIG4, "draw", "paper"), (FIG5, "alpha", 1), (FIG5, "beta", 2),
+    (FIG5, "normalise", "paper"), (FIG5, "style_layers", ["relu1_1"]), (FIG5, "content_layer", "relu1_2"),
+    (FIG5, "style_size", "paper"), (FIG5, "optimiser.weight_decay", 0.0005),
+])  # fmt: skip
+def test_what_decides_a_picture_belongs_to_its_cell(figure, key, value):
+    """So that a cell stored with another value is not taken for it."""
+
+    def specified(experiment):
+        images = (*experiment.images, *(experiment.styles or ()))
+        materials = Materials({image: Source(None, image) for image in images}, {"data": mx.nd.zeros(1)}, "digest")
+        return specify(experiment, cells(experiment)[-1], materials, None)
+
+    assert specified(load_experiment(figure)) == specified(load_experiment(figure))
+    assert specified(load_experiment(figure, **{key: value})) != specified(load_experiment(figure))
+
+
 def test_another_style_under_the_same_name_is_noticed(gallery, weights_file, tmp_path):
     chosen = {"styles": "the_scream", "images": "golden_gate", "losses": "pmci", "style_layers": "relu1_1"}
     experiment = load_experiment(FIG5, **chosen, **SMALL)
@@ -216,7 +237,7 @@ def test_the_authors_other_modes_are_drawn(method, more, weights_file, gallery, 
 
 def test_fig1_shows_the_code_and_eq_2(compute, arrays, gallery):
     chosen = {"layers": "relu2_1", "filters": "2-5", "isolated": 4}
-    _, folder = compute(ROOT / "experiments" / "fig1.yaml", long_edge=48, **chosen)
+    _, folder = compute(FIG1, long_edge=48, **chosen)
     code = oracles.code(preprocess(read_image(gallery / "golden_gate.png"), 48, "authors"), arrays, TO_RELU2_1)
     name = "golden_gate.relu2_1.maps"
     for key, wanted in (("before", code), ("after", oracles.isolate(code, 4))):
@@ -245,8 +266,9 @@ def test_fig2_needs_no_weights(gallery, tmp_path):
     (FIG4, "draws", 0, "draws: must be a whole number from 1 to 1000, is 0"),
     (FIG4, "draw", "author", "draw: must be paper or authors, is 'author' .did you mean 'authors'"),
     (FIG4, "method", "rcmi", "method: must be fmi or rmci.*did you mean 'rmci'"),
-    (ROOT / "experiments" / "fig1.yaml", "isolated", 512, "filter 512 is not in relu5_1"),
-    (ROOT / "experiments" / "fig2.yaml", "credits", ["one"], "credits: 1 of them for 2 images"),
+    (FIG1, "isolated", 512, "filter 512 is not in relu5_1"),
+    (ROOT / "experiments" / "fig2.yaml", "credits", ["one"], "credits: must be keys with values"),
+    (ROOT / "experiments" / "fig2.yaml", "credits", {"golden_gate": 3}, "credits: must be text, is 3"),
 ])  # fmt: skip
 def test_bad_values(figure, key, value, message):
     with pytest.raises(InputError, match=message):

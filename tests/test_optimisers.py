@@ -156,10 +156,12 @@ def test_a_loss_without_a_gradient_ends_the_descent():
 
 
 def test_an_optimiser_that_finds_no_way_down_ends_the_descent():
-    bowl = Bowl()
+    bowl, seen = Bowl(), []
     best = mx.nd.array(bowl.b * 20 / bowl.a)
     optimiser = LBFGS(history=5, first_step=1.0, stretch=1.0, box=None, probes=(), probe=1.0, damping=0.1)
-    end = descend(bowl, best, optimiser, Stop(passes=500, change=0.0))
+    end = descend(bowl, best, optimiser, Stop(passes=500, change=0.0), seen.append)
     assert end.stopped == "descent"
+    assert [(done.number, done.loss) for done in seen] == list(enumerate(end.losses, start=1))
+    assert seen[-1].change == 0
     assert end.loss == min(end.losses)
     np.testing.assert_allclose(end.image.asnumpy(), best.asnumpy(), rtol=1e-3)

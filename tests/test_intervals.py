@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fmi_mx.statistics import Bootstrap, Estimate, jackknife, permutation_p, slope, spearman, variance_components
+from fmi_mx.intervals import Bootstrap, Estimate, jackknife, permutation_p, slope, spearman, variance_components
 
 
 def bootstrap(resamples=500, confidence=0.95, seed=0):
