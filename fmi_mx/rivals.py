@@ -4,6 +4,7 @@
 kind ``memory`` runs L-BFGS and answers with the process's peak resident memory in GB.
 """
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -61,7 +62,8 @@ class Rival:
         return self
 
     def __exit__(self, *_):
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
 
 

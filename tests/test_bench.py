@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import time
@@ -36,6 +37,32 @@ def test_the_ratio_sees_a_slow_loop(fig3, monkeypatch):
     )
 
 
+def test_seconds_are_of_one_pass_and_ratios_to_the_loop(fig3, monkeypatch):
+    """Every stopwatch says 2 s, for two passes; a rival answers 6 s."""
+    monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
+    monkeypatch.setattr(passes, "_seconds", lambda function: (function(), 2.0)[1])
+    optimiser = load_experiment(fig3).optimiser
+    found = passes.loop_against_executor("relu1_2", mx.cpu(), optimiser, 3, passes=2, others={"x": lambda *_: 6.0})
+    assert (found["seconds_executor"], found["seconds_loop"], found["seconds_x"]) == (1, 1, 3)
+    assert (found["ratio"], found["ratio_x"]) == (1, 3)
+    grown = passes.growth(mx.cpu(), optimiser, "relu1_2", edges=(32,), filters=(2,), passes=4)
+    assert grown == {"pixels": [{"long_edge": 32, "seconds": 0.5}], "filters": [{"filters": 2, "seconds": 2.0}]}
+    assert bench_report.growth_lines(grown) == [
+        "relu3_2 at long edge 32: 0.5000 s a pass",
+        "relu3_2 at long edge 128, 2 filters: 2.00 s for ten passes each",
+    ]
+    assert bench_report.pass_lines([found])[1].split() == ["relu1_2", "1.0000", "1.0000", "1.000", "3.0000", "3.00"]
+
+
+def test_the_authors_process_has_mxnets_threads(monkeypatch):
+    """MXNet's default, half of the processors that it sees."""
+    begun = []
+    monkeypatch.setattr(rivals, "usable_cores", lambda: 6)
+    monkeypatch.setattr(rivals.subprocess, "Popen", lambda _, env, **__: begun.append(env["OMP_NUM_THREADS"]))
+    rivals.Rival("authors")
+    assert begun == ["3"]
+
+
 def test_a_rival_answers_from_its_own_process():
     with rivals.Rival("authors") as rival:
         assert 0 < rival("relu1_2", (1, 3, 24, 32), 2) < 60
@@ -49,8 +76,10 @@ def test_the_memory_of_a_descent_is_seen():
 
 
 def test_a_rival_that_dies_is_said_to_have_died():
-    with rivals.Rival("nonsense") as rival, pytest.raises(InputError, match="the process that runs nonsense ended"):
-        rival("relu1_2", (1, 3, 32, 32), 2)
+    with rivals.Rival("nonsense") as rival:
+        for _ in range(2):  # the second time there is nobody to ask
+            with pytest.raises(InputError, match="the process that runs nonsense ended"):
+                rival("relu1_2", (1, 3, 32, 32), 2)
 
 
 def test_the_authors_way_takes_their_steps(monkeypatch):
@@ -58,7 +87,10 @@ def test_the_authors_way_takes_their_steps(monkeypatch):
     shape, ends = (1, 3, 16, 24), []
     descend = rivals.descend
     monkeypatch.setattr(rivals, "descend", lambda *arguments: ends.append(descend(*arguments)))
+    made, bind = [], mx.sym.Symbol.bind
+    monkeypatch.setattr(mx.sym.Symbol, "bind", lambda *given, **more: made.append(more) or bind(*given, **more))
     rivals.authors_passes("relu1_2", shape)(4)
+    assert {"conv1_1_weight", "conv1_2_bias"} < set(made[-1]["args_grad"])  # theirs has every weight's gradient computed
     loss, weights, target, image = rivals.random_problem("relu1_2", shape)
     halving = dataclasses.replace(rivals.AUTHORS_SGD, rescale=0.5)
     ours = descend(rivals.Problem(loss, weights, {"target": target}, shape), image, halving, rivals.Stop(4, 0.0))
@@ -73,7 +105,9 @@ def raced(tmp_path_factory):
     preset = load_experiment(fig3, preset="fast", **{"stop.passes": 5})
     materials = gather(authors, SMALL, tmp_path_factory.mktemp("none"), "cpu")
     lbfgs = load_experiment(fig3, preset="fast", precision="float32")
-    return race(authors, {"lbfgs": lbfgs}, preset, materials)
+    with pytest.MonkeyPatch.context() as patch:  # three passes in the authors' way take 6 s
+        patch.setattr(rivals, "Rival", lambda _: contextlib.nullcontext(lambda *asked: 2.0 * asked[2]))
+        return race(authors, {"lbfgs": lbfgs}, preset, materials)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
@@ -81,6 +115,7 @@ def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
     for one in raced:
         assert one["loss"] == one["sgd"]["curve"][-1][1]
         assert one["authors"]["passes"] == one["sgd"]["passes"] == len(one["sgd"]["curve"]) == 12
+        assert one["authors"]["seconds"] == 24
         curve = [loss for _, loss in one["lbfgs"]["curve"]]
         assert curve[-1] == one["lbfgs"]["loss"] <= one["loss"] < min(curve[:-1])
         assert one["lbfgs"]["stopped"] == "goal"

@@ -388,8 +388,48 @@ def check_whence(report, runs):
         digests[name] = record["specification"]["weights_sha256"]
     assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
     assert digests["trained"] == weights_digest(read_weights(SMALL))
+    check_descents(report, runs, layer)
+    check_dependence(report, layer)
+    check_crops(report, runs)
     check_surrogate(runs)
     check_way(report, runs)
+
+
+def check_descents(report, runs, layer):
+    """That what is said of descents is of the records of each network's."""
+    for name, label in (("trained", "trained"), ("random", "random weights")):
+        cells = [cell for seed in (0, 1) for cell in (runs / f"{name}.seed{seed}" / "cells").glob(f"*.{layer}.*.json")]
+        records = [json.loads(cell.read_text()) for cell in cells]
+        found = report["descents"][label][layer]
+        assert found["cells"] == len(records) == 12
+        assert found["passes"] == np.median([record["passes"] for record in records])
+        assert found["energy share"] == pytest.approx(np.median([record["energy_share"] for record in records]))
+
+
+def check_dependence(report, layer):
+    """That claim 4's shares are of the components, and each of the weights that it is said to be of."""
+    rows = [row for row in report["rows"] if row["claim"] == 4 and row["where"] == layer]
+    for row, parts in zip(rows, (["image"], ["image", "both"])):
+        shares = {}
+        for label, layers in report["components"].items():
+            whole = {part: max(value, 0) for part, value in layers[layer].items()}
+            of_images = sum(whole[part] for part in parts)
+            shares[label] = of_images / (of_images + whole["filter"]) if whole["filter"] else 1
+        assert row["measured"]["value"] == pytest.approx(shares["trained"])
+        assert row["controls"]["random weights"] == pytest.approx(shares["random weights"])
+
+
+def check_crops(report, runs):
+    """That the crops are told apart by the trained network's energies and, as a control, by the random one's."""
+    settings = report["settings"]["crops"]
+    shown = [preprocess(read_image(PACKAGED / name), settings["long_edge"], settings["pixels"]) for name in
+             ("astronaut.png", "coffee.png", "ihc.png", "rocket.jpg")]  # fmt: skip
+    crops = [crop for pixels in shown for crop in crops_of(pixels, 3)]
+    row = next(row for row in report["rows"] if row["where"] == "crops")
+    layers, label = report["settings"]["style_layers"], np.repeat(range(4), 9)
+    for weights, found in ((SMALL, row["measured"]["value"]), (runs / "random.params", row["controls"]["random weights"])):
+        near = nearest_other(distances(energy_vectors(crops, load_weights(weights), layers, "avg")))
+        assert found == pytest.approx((label[near] == label).mean())
 
 
 def check_surrogate(runs):

@@ -8,7 +8,16 @@ from conftest import ROOT
 from fmi_mx import InputError, load_experiment
 from fmi_mx.experiment import as_data
 from fmi_mx.figures import draw, grid, lay_out
-from fmi_mx.layouts import Part, fmi_parts, rmci_parts, transfer_parts
+from fmi_mx.layouts import (
+    Part,
+    fmi_parts,
+    images_parts,
+    inversion_parts,
+    maps_parts,
+    purposeful_parts,
+    rmci_parts,
+    transfer_parts,
+)
 
 
 def colour(name):
@@ -88,6 +97,64 @@ def test_fig4_has_a_row_a_draw_and_a_column_a_layer():
     assert (parts[1].rows[1][1][2][1] == colour("neckarfront.relu3_1.draw2")).all()
 
 
+def test_fig1_has_the_maps_before_and_after_each_from_0_to_its_largest():
+    experiment = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml", filters=[0, 5], isolated=5))
+    arrays = {"before": np.array([[[0.0, 1.0]], [[2.0, 4.0]]]), "after": np.array([[[0.0, 0.0]], [[5.0, 10.0]]])}
+    parts = maps_parts(experiment, lambda name, key: arrays[key] if name == "golden_gate.relu5_1.maps" else None)
+    assert [part.title for part in parts] == [
+        "(a) golden_gate, relu5_1, the code; white is 4",
+        "(b) golden_gate, relu5_1, Eq. (2) for filter 5; white is 10",
+    ]
+    for part, levels in zip(parts, ([[0, 64], [128, 255]], [[0, 0], [128, 255]])):  # rounded from 63.75 and 127.5
+        ((label, row),) = part.rows
+        assert (label, [column for column, _ in row]) == ("relu5_1", ["0", "5"])
+        assert [[int(one[0, 0, 0]), int(one[0, 8, 0])] for _, one in row] == levels
+
+
+def test_fig2_has_each_image_under_its_name_and_the_credits_that_are_known():
+    shown = ["neckarfront", "coffee", "golden_gate"]
+    experiment = as_data(load_experiment(ROOT / "experiments" / "fig2.yaml", images=shown))
+    (part,) = images_parts(experiment, picture)
+    assert part.title == "neckarfront: Andreas Praefcke, 2003; golden_gate: Rich Niewiroski Jr., 2007, CC BY 2.5"
+    ((_, row),) = part.rows
+    assert [column for column, _ in row] == shown
+    assert all((one == picture(f"{name}.content")).all() for name, one in row)
+
+
+def test_the_authors_other_modes_are_laid_out_by_layer():
+    fig4, fig5 = (as_data(load_experiment(ROOT / "experiments" / f"fig{number}.yaml")) for number in (4, 5))
+    (_, part) = inversion_parts(fig4, picture)
+    assert part.title == "(b) neckarfront"
+    assert [column for column, _ in part.rows[0][1]] == ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+    assert (part.rows[0][1][1][1] == picture("neckarfront.relu2_1.inversion")).all()
+    (part, _) = purposeful_parts({**fig4, "styles": fig5["styles"]}, picture)
+    label, row = part.rows[3]
+    assert (label, row[0][0], row[2][0]) == ("D", "style", "relu2_1")
+    assert (row[0][1] == picture("the_scream.style")).all()
+    assert (row[2][1] == picture("golden_gate.the_scream.relu2_1.purposeful")).all()
+
+
+@pytest.mark.parametrize("width, note", [(1, ""), (1 / 8, "small network, 1/8 of VGG-19's filters: not the paper's")])
+def test_a_figure_of_another_network_says_so(fig3, tmp_path, monkeypatch, width, note):
+    notes = []
+    monkeypatch.setattr("fmi_mx.figures.grid", lambda _, note: notes.append(note) or b"")
+    monkeypatch.setattr("fmi_mx.figures._picture", lambda *_: None)
+    data = {"experiment": as_data(load_experiment(fig3)), "cells": [], "width": width}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text(json.dumps(data))
+    draw(tmp_path / "run")
+    assert notes == [note]
+
+
+def test_a_figure_stands_beside_a_link_to_its_folder(fig3, tmp_path, monkeypatch):
+    monkeypatch.setattr("fmi_mx.figures._picture", lambda *_: np.zeros((3, 4, 3), np.uint8))
+    (tmp_path / "elsewhere" / "a17").mkdir(parents=True)
+    data = {"experiment": as_data(load_experiment(fig3)), "cells": [], "width": 1}
+    (tmp_path / "elsewhere" / "a17" / "run.json").write_text(json.dumps(data))
+    (tmp_path / "fig3").symlink_to(tmp_path / "elsewhere" / "a17")
+    assert draw(tmp_path / "fig3") == tmp_path / "fig3.png"
+
+
 def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
     experiment = as_data(load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-1"))
     (tmp_path / "run" / "cells").mkdir(parents=True)
@@ -131,6 +198,8 @@ def test_many_filters_are_wrapped(fig3):
     rows = [round(found[name][0] / 10) for name in names]
     assert len(set(rows[:8])) == len(set(rows[8:16])) == len(set(rows[16:])) == 1
     assert rows[0] < rows[8] < rows[16]
+    axes = lay_out(fmi_parts(as_data(experiment), picture)).axes
+    assert [[text.get_text() for text in axes[place].texts] for place in (0, 8, 18)] == [[], ["8"], ["18"]]
 
 
 def test_the_same_cells_give_the_same_bytes(fig3):
