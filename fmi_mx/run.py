@@ -62,6 +62,7 @@ def read_run(folder):
     try:
         finished = json.loads((Path(folder) / "run.json").read_text())
         from_data(finished["experiment"])
+        finished.setdefault("width", 1)  # of runs from before it
         if finished["width"] not in WIDTHS or not isinstance(finished["cells"], list):
             raise InputError("not of a run's")
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:

@@ -110,6 +110,14 @@ def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays)
     )
 
 
+def test_each_pass_is_reported_with_its_cell(fig3, weights_file, images_folder, tmp_path):
+    experiment, seen = small(fig3, images="golden_gate", layers="relu1_1", filters="0-1"), []
+    run(experiment, tmp_path / "run", weights_file, images_folder, "cpu", on_pass=lambda *told: seen.append(told))
+    assert [(cell.name, done.number) for cell, done in seen] == [
+        (cell.name, number) for cell in cells(experiment) for number in range(1, 7)
+    ]
+
+
 def test_a_second_run_computes_nothing_and_changes_nothing(fig3, compute):
     folder, _ = compute(small(fig3))
     before = contents(folder)
