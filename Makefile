@@ -43,6 +43,8 @@ TRIED_fig4    := images=golden_gate draws=4
 TRIED_fig5    := images=golden_gate
 NORMALISED    := $(OUT)/settings/vgg19_normalised.params
 
+.NOTPARALLEL:  # each rule takes all cores, and `make clean setup` is an order
+
 .PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings $(TRIALS) normalised test lint bench doctor clean
 
 help:

@@ -1,6 +1,5 @@
 """The benchmark, ``fmi bench``: what a pass costs, memory, growth, and the race to the authors' loss."""
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def bench(out, weights, images, device, say):
     each line of the report as soon as it is known. Returns the report, as OUT.json holds it. Raises InputError before
     anything is measured for weights, images or an OUT that cannot be used.
     """
-    chosen, out = choose_device(device), Path(os.path.abspath(out))
+    chosen, out = choose_device(device), Path(out).resolve()
     authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"])
     preset = load_experiment(FIG3, preset="fast")
     materials = gather(authors, weights, images, device)

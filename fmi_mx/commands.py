@@ -90,18 +90,23 @@ def fetch_weights(options):
     from .weights import read_weights
 
     target = ROOT / "model" / "vgg19.params"
-    if target.is_file() and options.source is None:
+    if target.exists() and options.source is None:
         try:
             read_weights(target)
         except InputError as error:
-            raise InputError(f"{target} is there but cannot be used; move it away first") from error
+            raise InputError(
+                f"{target} is there but cannot be used (`fmi weights check` says why); move it away first"
+            ) from error
         print(f"{target}: there already, and whole")
         return
     for step in fetch_first(read_sources(ROOT / "model" / "sources.yaml"), ROOT / "model", read_any, options.source):
         if isinstance(step, str):
             print(step, flush=True)
         else:
-            write_canonical(*step, target)
+            found, downloaded = step
+            write_canonical(*found, target)
+            if downloaded:
+                downloaded.unlink()
             print(f"{target}: written")
 
 

@@ -43,9 +43,10 @@ def fetch(entry, folder):
 def fetch_first(sources, folder, read, only=None):
     """Downloads the first source that arrives whole and right and can be read.
 
-    sources: as ``read_sources`` returns them. read: called with the file's path; where it raises InputError, the next source
-    is tried. Either way what was downloaded is deleted. only: the name of the one to take. Yields a line on each step; the
-    last thing yielded is what read has returned. Raises InputError when there is none, or only is unknown.
+    sources: as ``read_sources`` returns them. read: called with the file's path; where it raises InputError, what was
+    downloaded is deleted and the next source tried. only: the name of the one to take. Yields a line on each step; the last
+    thing yielded is (what read has returned, the file's path where it was downloaded and can be deleted, else None). Raises
+    InputError when there is none, or only is unknown.
     """
     if only is not None and only not in sources:
         raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
@@ -54,11 +55,11 @@ def fetch_first(sources, folder, read, only=None):
         try:
             path, downloaded = fetch(sources[name], folder)
             yield f"{name}: {'arrived' if downloaded else 'there already'}, checksum right"
-            found = _read_once(read, path, downloaded)
+            found = _try(read, path, downloaded)
         except InputError as error:
             yield f"{name}: {error}"
         else:
-            yield found
+            yield found, path if downloaded else None
             return
     tried = ", ".join([only] if only else sources)
     raise InputError(
@@ -91,13 +92,14 @@ def wrong(path, entry):
     return ""
 
 
-def _read_once(read, path, downloaded):
-    """What read makes of a file, which is then deleted, unless it was there before."""
+def _try(read, path, downloaded):
+    """What read makes of a file, which is deleted where it was downloaded and cannot be read."""
     try:
         return read(path)
-    finally:
+    except InputError:
         if downloaded:
             path.unlink()
+        raise
 
 
 def _download(entry, path):

@@ -48,7 +48,9 @@ def _note(width):
 
 
 def _place(folder):
-    folder = Path(os.path.abspath(folder))  # beside a link, where it is one
+    """Where the figure of a run's folder goes: beside it, or beside the link to it that was given."""
+    folder = folder.absolute()
+    folder = folder.resolve() if folder.name == ".." else folder.parent.resolve() / folder.name
     if not folder.name:
         raise InputError(f"{folder} is no name for a figure; give another folder with --out")
     return folder.with_name(f"{folder.name}.png")

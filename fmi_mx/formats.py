@@ -121,14 +121,14 @@ def _keras(path):
 
 def _tensorflow_js(folder):
     """A TensorFlow.js layers model: model.json and its shards, float32 or quantised to uint8 or uint16."""
-    arrays = {}
+    found = {}
     try:
         for group in json.loads((folder / "model.json").read_text())["weightsManifest"]:
             data = b"".join((folder / Path(name).name).read_bytes() for name in group["paths"])
-            arrays.update(_from_keras_names(_tensorflow_js_group(data, group["weights"])))
+            found.update(_tensorflow_js_group(data, group["weights"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"the model is cut or damaged ({type(error).__name__}: {error})") from error
-    return Foreign(arrays, "TensorFlow.js", "BGR", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
+    return Foreign(_from_keras_names(found), "TensorFlow.js", "BGR", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
 
 
 def _tensorflow_js_group(data, weights):

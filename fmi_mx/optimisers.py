@@ -24,7 +24,8 @@ class Step(NamedTuple):
 
 class Pass(NamedTuple):
     """What the callback is told after each pass: its number from 1, the loss (sum over the batch) of the image that was
-    evaluated, and the relative change of the optimiser's image since the stop rule last looked."""
+    evaluated, and the relative change of the optimiser's image since the stop rule last looked, 0 of a pass that ends the
+    descent as the optimiser finds no way down."""
 
     number: int
     loss: float

@@ -1,11 +1,13 @@
 """Weights scaled filter by filter, which leaves what a ReLU network tells apart unchanged: its mean activations become 1, as
 Gatys et al. had them ("Texture Synthesis Using Convolutional Neural Networks", 2015, Sec. 2)."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from .convert import network_of
+from .errors import InputError
 from .images import file_digest, find_image, preprocess, read_image
 from .mxnet_setup import mx
 from .problem import encode
@@ -19,26 +21,42 @@ LONG_EDGE = 512  # pixels, the authors' size
 def normalise(source, target, images, folder):
     """Writes weights whose every filter has a mean activation of 1 over some images, and beside them where they come from.
 
-    source: weights file. target: .params or .npz. images: their names; folder: where they are. Average pooling. Filters that
-    are silent in all of them stay as they are. Returns the provenance. Raises InputError for what cannot be read or written.
+    source: weights file. target: .params or .npz, which stays as it is where it was made from the same. images: their names;
+    folder: where they are. Average pooling. Filters that are silent in all of them stay as they are. Returns the provenance.
+    Raises InputError for what cannot be read or written.
     """
     check_target(target)
     arrays = read_weights(source)
     paths = {name: find_image(name, folder) for name in images}
-    shown = [mx.nd.array(preprocess(read_image(path), LONG_EDGE, "authors")) for path in paths.values()]
-    means = mean_activations(arrays, shown)
-    result = rescaled(arrays, {relu: 1 / np.where(mean > 0, mean, 1) for relu, mean in means.items()})
-    provenance = {
+    origin = {
         "network": f"{network_of(arrays, source)}; scaled to a mean activation of 1 for every filter",
         "source": {"file": Path(source).name, "sha256": file_digest(source)},
         "images": {name: file_digest(path) for name, path in paths.items()},
         "long_edge": LONG_EDGE,
+    }
+    if found := _made_from(origin, target):
+        return found
+    shown = [mx.nd.array(preprocess(read_image(path), LONG_EDGE, "authors")) for path in paths.values()]
+    means = mean_activations(arrays, shown)
+    result = rescaled(arrays, {relu: 1 / np.where(mean > 0, mean, 1) for relu, mean in means.items()})
+    provenance = {
+        **origin,
         "silent": {relu: int((mean == 0).sum()) for relu, mean in means.items()},
         "sha256": {name: array_digest(array) for name, array in result.items()},
     }
     write_weights(result, target)
     write_json(Path(target).with_suffix(".provenance.json"), provenance)
     return provenance
+
+
+def _made_from(origin, target):
+    """The provenance of weights that are there, if it has all of origin and is of these very numbers; else None."""
+    try:
+        found = json.loads(Path(target).with_suffix(".provenance.json").read_text())
+        numbers = {name: array_digest(array) for name, array in read_weights(target).items()}
+        return found if found == {**found, **origin, "sha256": numbers} else None
+    except (OSError, ValueError, TypeError, InputError):
+        return None
 
 
 def mean_activations(arrays, images):

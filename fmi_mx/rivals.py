@@ -8,7 +8,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -45,6 +44,7 @@ class Rival:
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
+            start_new_session=True,  # an interrupt is the parent's to tell
         )
 
     def __call__(self, layer, shape, passes):
@@ -61,7 +61,9 @@ class Rival:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
+        if error:  # it may be busy
+            self._process.kill()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
@@ -147,7 +149,6 @@ def peak_memory(layer, shape, passes):
 
 
 def _main(kind):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to tell; the end of its lines is ours
     makers, made = {"authors": authors_passes, "torch": torch_passes}, {}
     for line in sys.stdin:
         layer, *size, passes = line.split()

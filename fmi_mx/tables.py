@@ -22,7 +22,7 @@ def lines(report):
 
 
 def settings_lines(reports):
-    """Comparisons of several runs with one panel, a row a run. reports: the run's name -> report."""
+    """Comparisons of several runs with one panel, a row a run. reports: the run's folder -> report."""
     rows = [(_draws_row if "layers" in report else _cells_row)(name, report) for name, report in reports.items()]
     return _aligned([list(rows[0]), *(list(row.values()) for row in rows)])
 

@@ -97,8 +97,10 @@ def check_target(path):
     path = Path(path)
     if path.suffix not in (".params", ".npz"):
         raise InputError(f"weights are written as .params or .npz, not as {path.name!r}; give --to such a name")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"weights {path} cannot be written (no folder to write a file into); give another place with --to")
+    there = path.parent.is_dir()
+    if path.is_dir() or not there or not os.access(path.parent, os.W_OK):
+        reason = "it is a directory" if path.is_dir() else f"no {'right to write' if there else 'folder'} {path.parent}"
+        raise InputError(f"weights {path} cannot be written ({reason}); give another place with --to")
 
 
 def write_weights(arrays, path):

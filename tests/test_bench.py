@@ -45,7 +45,7 @@ def test_seconds_are_of_one_pass_and_ratios_to_the_loop(fig3, monkeypatch):
     found = passes.loop_against_executor("relu1_2", mx.cpu(), optimiser, 3, passes=2, others={"x": lambda *_: 6.0})
     assert (found["seconds_executor"], found["seconds_loop"], found["seconds_x"]) == (1, 1, 3)
     assert (found["ratio"], found["ratio_x"]) == (1, 3)
-    grown = passes.growth(mx.cpu(), optimiser, "relu1_2", edges=(32,), filters=(2,), passes=4)
+    grown = passes.growth(mx.cpu(), optimiser, "relu3_2", edges=(32,), filters=(2,), passes=4)
     assert grown == {"pixels": [{"long_edge": 32, "seconds": 0.5}], "filters": [{"filters": 2, "seconds": 2.0}]}
     assert bench_report.growth_lines(grown) == [
         "relu3_2 at long edge 32: 0.5000 s a pass",

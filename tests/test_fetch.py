@@ -29,7 +29,7 @@ def server():
                 self.close_connection = True
                 return
             if answer == "stall":
-                wait(2)
+                wait(4)
                 return
             cut, data = isinstance(answer, tuple), answer[1] if isinstance(answer, tuple) else answer
             self.send_response(data if isinstance(data, int) else 200)
@@ -93,7 +93,7 @@ def test_another_file_of_that_name_is_left_alone(tmp_path, server):
 @pytest.mark.parametrize("failure", [CONTENT[:500], ("cut", CONTENT[:500]), b"x" * len(CONTENT), 404, 503, "drop", "stall"])
 def test_it_tries_again(tmp_path, server, failure, monkeypatch):
     if failure == "stall":
-        monkeypatch.setattr("fmi_mx.fetch.TIMEOUT", 0.5)
+        monkeypatch.setattr("fmi_mx.fetch.TIMEOUT", 1.5)
     server.answers = [failure, failure, CONTENT]
     fetch(entry(server), tmp_path / "files")
     assert (tmp_path / "files" / "one.bin").read_bytes() == CONTENT
@@ -143,11 +143,12 @@ def test_the_first_source_that_arrives_whole(tmp_path, server):
     server.answers = [404, 404, 404, b"x", b"x", b"x", CONTENT]
     sources = {name: entry(server, name) for name in ("one", "two", "three", "four")}
     steps = list(fetch_first(sources, tmp_path / "files", checksums))
-    assert steps[-1]["sha256"] == SHA256
+    path = tmp_path / "files" / "three.bin"
+    assert steps[-1] == (checksums(path), path)
     assert [step.split(":")[0] for step in steps[:-1] if "cannot be downloaded" in step] == ["one", "two"]
     assert steps[-2] == "three: arrived, checksum right"
     assert server.requests == 7
-    assert there(tmp_path / "files") == []
+    assert there(tmp_path / "files") == ["three.bin"]
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
@@ -165,14 +166,14 @@ def test_a_source_that_cannot_be_read_is_not_the_last(tmp_path, server, by_hand)
         (tmp_path / "files" / name).write_bytes(CONTENT)
     steps = list(fetch_first(sources, tmp_path / "files", read))
     assert "one: Keras files need h5py" in steps
-    assert steps[-1] == "two.bin"
-    assert there(tmp_path / "files") == (["one.bin", "two.bin"] if by_hand else [])
+    assert steps[-1] == ("two.bin", None if by_hand else tmp_path / "files" / "two.bin")
+    assert there(tmp_path / "files") == ["one.bin", "two.bin"] if by_hand else ["two.bin"]
 
 
 def test_one_source_by_name(tmp_path, server):
     server.answers = [CONTENT]
     sources = {name: entry(server, name) for name in ("one", "two")}
-    assert list(fetch_first(sources, tmp_path / "files", lambda path: path.name, "two"))[-1] == "two.bin"
+    assert list(fetch_first(sources, tmp_path / "files", lambda path: path.name, "two"))[-1][0] == "two.bin"
     with pytest.raises(InputError, match="source 'tow' is not known .did you mean 'two'.*one, two"):
         list(fetch_first(sources, tmp_path / "files", checksums, "tow"))
 
@@ -248,7 +249,7 @@ def test_weights_fetch_does_not_take_a_damaged_file_for_weights(fmi, tmp_path, s
     (tmp_path / "model" / "vgg19.params").write_bytes(SMALL.read_bytes()[:1000])
     code, _, err = fmi("weights", "fetch")
     assert (code, err.count("\n"), server.requests) == (2, 1, 0)
-    assert "vgg19.params is there but cannot be used; move it away first" in err
+    assert "vgg19.params is there but cannot be used (`fmi weights check` says why); move it away first" in err
 
 
 @pytest.mark.parametrize("kind, names", [

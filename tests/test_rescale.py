@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import oracles
+import pytest
 from conftest import ROOT
 
 from fmi_mx.cli import main
@@ -46,6 +47,11 @@ def test_normalised_weights_have_unit_means_and_say_where_they_come_from(tmp_pat
     target = tmp_path / "unit.params"
     provenance = normalise(SMALL, target, PICTURES, tmp_path)
     assert json.loads(target.with_suffix(".provenance.json").read_text()) == provenance
+    with monkeypatch.context() as patch:
+        patch.setattr("fmi_mx.rescale.mean_activations", lambda *_: 1 / 0)
+        assert normalise(SMALL, target, PICTURES, tmp_path) == provenance  # made once
+        with pytest.raises(ZeroDivisionError):
+            normalise(SMALL, target, PICTURES[:1], tmp_path)
     again = normalise(target, tmp_path / "again.params", PICTURES, tmp_path)  # there is nothing left to scale
     one, two = read_weights(target), read_weights(tmp_path / "again.params")
     for name in one:
