@@ -45,8 +45,10 @@ def read_sides(folder, panel):
     wanted = {name: name for name in cells} if method != "rmci" else _draws(experiment, cells)
     ours = {}
     for name, place in wanted.items():
+        if name not in finished["cells"]:  # left by another experiment
+            continue
         picture = decode(Path(folder) / "cells" / f"{name}.png")
-        if picture is not None and name in finished["cells"]:  # others were left by another experiment
+        if picture is not None:
             ours[name] = like(picture, cells[place])
     if not ours:
         raise InputError(f"{folder} has none of the cells of {FIGURES[method]}'s panel, which are {', '.join(cells)}")

@@ -25,7 +25,8 @@ def convert(source, target):
 
 
 def write_canonical(arrays, provenance, target):
-    """Writes what ``read_any`` has returned, as ``convert`` does. Returns the provenance."""
+    """Writes canonical arrays and beside them their provenance, which is what it returns. Raises InputError as
+    ``write_weights`` does."""
     write_weights(arrays, target)
     write_json(Path(target).with_suffix(".provenance.json"), provenance)
     return provenance
@@ -34,12 +35,17 @@ def write_canonical(arrays, provenance, target):
 def network_of(arrays, path):
     """Which network canonical arrays are, one line: by what they show, else by the provenance beside their file, path, if
     that speaks of these very numbers."""
+    return str(provenance_of(arrays, path).get("network") or known.describe(arrays))
+
+
+def provenance_of(arrays, path):
+    """The provenance beside the file, path, of canonical arrays, where it is of these very numbers; else an empty dict."""
     try:
-        provenance = json.loads(Path(path).with_suffix(".provenance.json").read_text())
-        same = provenance["sha256"] == {name: array_digest(array) for name, array in arrays.items()}
-        return str(provenance["network"]) if same else known.describe(arrays)
+        found = json.loads(Path(path).with_suffix(".provenance.json").read_text())
+        same = found["sha256"] == {name: array_digest(array) for name, array in arrays.items()}
+        return found if same else {}
     except (OSError, ValueError, LookupError, TypeError):
-        return known.describe(arrays)
+        return {}
 
 
 def read_any(source):

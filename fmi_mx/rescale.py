@@ -1,19 +1,17 @@
 """Weights scaled filter by filter, which leaves what a ReLU network tells apart unchanged: its mean activations become 1, as
 Gatys et al. had them ("Texture Synthesis Using Convolutional Neural Networks", 2015, Sec. 2)."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from .convert import network_of
+from .convert import network_of, provenance_of, write_canonical
 from .errors import InputError
 from .images import file_digest, find_image, preprocess, read_image
 from .mxnet_setup import mx
 from .problem import encode
-from .store import write_json
 from .vgg19 import layer_table, vgg19, width_of
-from .weights import array_digest, check_target, read_weights, to_device, write_weights
+from .weights import array_digest, check_target, read_weights, to_device
 
 LONG_EDGE = 512  # pixels, the authors' size
 
@@ -44,19 +42,16 @@ def normalise(source, target, images, folder):
         "silent": {relu: int((mean == 0).sum()) for relu, mean in means.items()},
         "sha256": {name: array_digest(array) for name, array in result.items()},
     }
-    write_weights(result, target)
-    write_json(Path(target).with_suffix(".provenance.json"), provenance)
-    return provenance
+    return write_canonical(result, provenance, target)
 
 
 def _made_from(origin, target):
-    """The provenance of weights that are there, if it has all of origin and is of these very numbers; else None."""
+    """The provenance of weights that are there, if it has all of origin; else None."""
     try:
-        found = json.loads(Path(target).with_suffix(".provenance.json").read_text())
-        numbers = {name: array_digest(array) for name, array in read_weights(target).items()}
-        return found if found == {**found, **origin, "sha256": numbers} else None
-    except (OSError, ValueError, TypeError, InputError):
+        found = provenance_of(read_weights(target), target)
+    except (OSError, InputError):
         return None
+    return found if found == {**found, **origin} else None
 
 
 def mean_activations(arrays, images):

@@ -43,7 +43,7 @@ def rendered(rows, columns, picture=texture, frame=True, labels=True, face="whit
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def check(cells, rows, columns, picture=texture):
+def assert_found(cells, rows, columns, picture=texture):
     """Each cell is the right picture and whole: its flat quarters reach to its edges (but for the frame) and its middle."""
     assert [len(row) for row in cells] == [columns] * rows
     assert np.ptp([cell.shape[:2] for row in cells for cell in row], axis=0).max() <= 2
@@ -58,14 +58,14 @@ def check(cells, rows, columns, picture=texture):
 
 @pytest.mark.parametrize("rows, columns", [(5, 5), (2, 5), (4, 5), (1, 1), (3, 1)])
 def test_finds_every_cell_of_a_grid_with_labels(rows, columns):
-    check(find_cells(rendered(rows, columns), rows, columns), rows, columns)
+    assert_found(find_cells(rendered(rows, columns), rows, columns), rows, columns)
 
 
 @pytest.mark.parametrize(
     "setting", [{"frame": False}, {"labels": False}, {"face": "0.85"}, {"face": "black"}, {"spread": 0.4}]
 )
 def test_finds_cells_however_they_are_drawn(setting):
-    check(find_cells(rendered(3, 4, **setting), 3, 4), 3, 4)
+    assert_found(find_cells(rendered(3, 4, **setting), 3, 4), 3, 4)
 
 
 def test_cells_that_contain_white_or_are_white_are_found_by_their_frames():
@@ -74,7 +74,7 @@ def test_cells_that_contain_white_or_are_white_are_found_by_their_frames():
         picture[30:34, :20] = 255
         return np.full_like(picture, 255) if number in (0, 5, 6) else picture
 
-    check(find_cells(rendered(2, 4, pale), 2, 4), 2, 4, pale)
+    assert_found(find_cells(rendered(2, 4, pale), 2, 4), 2, 4, pale)
 
 
 def test_neither_a_long_stroke_at_a_cell_nor_a_rule_across_the_page_is_taken_for_a_cell():
@@ -87,7 +87,7 @@ def test_neither_a_long_stroke_at_a_cell_nor_a_rule_across_the_page_is_taken_for
 
 def test_finds_the_cells_of_our_own_figures():
     rows = [(f"relu{r}_2", [(str(c), texture(r * 5 + c)) for c in range(5)]) for r in range(5)]
-    check(find_cells(cv2.cvtColor(_decoded(grid([Part("(a) golden_gate", rows)])), cv2.COLOR_BGR2RGB), 5, 5), 5, 5)
+    assert_found(find_cells(cv2.cvtColor(_decoded(grid([Part("(a) golden_gate", rows)])), cv2.COLOR_BGR2RGB), 5, 5), 5, 5)
 
 
 def _decoded(data):
