@@ -1,47 +1,32 @@
 """Feature map inversion (FMI) of VGG-19 with Apache MXNet: a reproduction of Xia, Zhu, Wang, Guo and Liu, "Every Filter
-Extracts a Specific Texture in Convolutional Neural Networks"."""
+Extracts a Specific Texture in Convolutional Neural Networks".
+
+Each name of ``__all__`` is imported from its module when it is first asked for, so that what needs one of them does not wait
+for all."""
+
+import importlib
 
 __version__ = "0.1.0"
 
-from .cell import Cell, cells
-from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
-from .errors import InputError
-from .experiment import Experiment, load_experiment
-from .lbfgs import LBFGS
-from .losses import gatys_loss, gram, inversion_loss, pmci_loss
-from .optimisers import SGD, Adam, Descent, Pass, Step, Stop, descend
-from .problem import Problem, encode
-from .run import run
-from .vgg19 import layer_code, vgg19
-from .weights import load_weights
+_PUBLIC = {
+    "cell": ("Cell", "cells"),
+    "codes": ("draw_shares", "energies", "isolate", "match_by_rank", "reallocate"),
+    "errors": ("InputError",),
+    "experiment": ("Experiment", "load_experiment"),
+    "lbfgs": ("LBFGS",),
+    "losses": ("gatys_loss", "gram", "inversion_loss", "pmci_loss"),
+    "optimisers": ("SGD", "Adam", "Descent", "Pass", "Step", "Stop", "descend"),
+    "problem": ("Problem", "encode"),
+    "runs": ("run",),
+    "network": ("layer_code", "vgg19"),
+    "weights": ("load_weights",),
+}
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = [
-    "Adam",
-    "Cell",
-    "Descent",
-    "Experiment",
-    "InputError",
-    "LBFGS",
-    "Pass",
-    "Problem",
-    "SGD",
-    "Step",
-    "Stop",
-    "cells",
-    "descend",
-    "draw_shares",
-    "encode",
-    "energies",
-    "gatys_loss",
-    "gram",
-    "inversion_loss",
-    "isolate",
-    "layer_code",
-    "load_experiment",
-    "load_weights",
-    "match_by_rank",
-    "pmci_loss",
-    "reallocate",
-    "run",
-    "vgg19",
-]
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -7,7 +7,7 @@ from .descriptors import DESCRIBED
 from .errors import InputError
 from .images import decode, fitted
 from .panels import read_panel
-from .run import read_run
+from .runs import read_run
 
 FRAME = 50  # a cell loses 1/50 of its shorter side (at least 3 pixels) all round, where the panel has a frame
 IMAGES, METHODS = ("golden_gate", "neckarfront"), ("gatys", "pmci")

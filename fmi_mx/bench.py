@@ -9,10 +9,10 @@ from .errors import InputError
 from .experiment import FIG3, load_experiment
 from .materials import gather
 from .mxnet_setup import choose_device
+from .network import width_of
 from .passes import growth, loop_against_executor
 from .precision import precision_on
 from .race import race
-from .vgg19 import width_of
 
 LARGEST = ("relu5_2", (1, 3, 384, 512))  # where memory is measured
 

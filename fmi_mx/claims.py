@@ -11,8 +11,8 @@ from .descriptors import describe
 from .energy_vectors import energy_vectors, gram_matrices
 from .images import postprocess
 from .intervals import Bootstrap, variance_components
+from .network import width_of
 from .verdicts import RANDOM
-from .vgg19 import width_of
 
 
 def assess(settings, out, weights, images, device, stream):

@@ -14,12 +14,12 @@ from .experiment import Experiment
 from .images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
 from .intricacy import periodic, surrogate
 from .materials import Materials, gather
+from .network import check_image_size, width_of
 from .precision import remark
 from .progress import Progress
 from .random_weights import he_normal
-from .run import run
+from .runs import run
 from .verdicts import RANDOM
-from .vgg19 import check_image_size, width_of
 from .weights import device_of, to_device, write_weights
 
 

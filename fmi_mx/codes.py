@@ -19,7 +19,7 @@ def isolate(code, l):
     code: Symbol (B, C, M, N). l: filter, 0 <= l < C. Returns a Symbol (B, C, M, N) with
     out[b, l, m, n] = sum over c of code[b, c, m, n] and 0 elsewhere; the energy of the code (its sum) is kept.
     Source: the authors' ``feature_map`` mode. A Symbol does not know C: an l beyond it gives zeros, so ask
-    ``vgg19.check_filter`` first.
+    ``network.check_filter`` first.
     """
     everything = mx.sym.sum(code, axis=1, keepdims=True)
     chosen = mx.sym.reshape(mx.sym.contrib.arange_like(code, axis=1) == l, shape=(1, -1, 1, 1))

@@ -35,7 +35,7 @@ def run_experiment(options):
     from .mxnet_setup import choose_device
     from .precision import remark
     from .progress import Progress
-    from .run import run
+    from .runs import run
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)

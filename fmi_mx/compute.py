@@ -12,10 +12,10 @@ from .errors import InputError
 from .images import postprocess
 from .materials import network_images
 from .mxnet_setup import mx
+from .network import layer_code, vgg19, width_of
 from .objectives import Inputs, objective
 from .optimisers import descend
 from .problem import Problem, encode
-from .vgg19 import layer_code, vgg19, width_of
 from .weights import device_of
 
 

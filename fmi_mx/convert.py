@@ -9,8 +9,8 @@ from . import known
 from .errors import InputError
 from .fetch import checksums
 from .formats import read_foreign
+from .network import weight_shapes
 from .store import write_json
-from .vgg19 import weight_shapes
 from .weights import array_digest, check_arrays, check_target, write_weights
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from .images import MEAN, lab
 from .mxnet_setup import mx
+from .network import check_image_size, layer_code, layer_table, vgg19, width_of
 from .problem import encode
-from .vgg19 import check_image_size, layer_code, layer_table, vgg19, width_of
 from .weights import device_of
 
 DESCRIBED = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # the paper's five, of Fig. 3

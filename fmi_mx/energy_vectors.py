@@ -5,8 +5,8 @@ import numpy as np
 from .codes import energies
 from .losses import gram
 from .mxnet_setup import mx
+from .network import layer_code, vgg19, width_of
 from .problem import encode
-from .vgg19 import layer_code, vgg19, width_of
 from .weights import device_of
 
 

@@ -2,10 +2,9 @@
 
 import re
 
-from . import vgg19
+from . import network
 from .cell import image_name
-from .errors import InputError
-from .readers import shown
+from .errors import InputError, shown
 
 
 def one(read):
@@ -24,7 +23,7 @@ def layer(value):
     """The name of a layer."""
     if not isinstance(value, str):
         raise InputError(f"must be the name of a layer such as relu4_2, is {shown(value)}")
-    vgg19.check_layer(value)
+    network.check_layer(value)
     return value
 
 

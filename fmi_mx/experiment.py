@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-from . import vgg19
+from . import network
 from .cell import cells, image_name
 from .errors import InputError
 from .optimisers import Stop
@@ -81,7 +81,7 @@ def check_filters(experiment, width=1):
     isolated = () if experiment.isolated is None else (experiment.isolated,)
     for layer in experiment.layers or ():
         for l in (*(experiment.filters or ()), *isolated):
-            vgg19.check_filter(layer, l, width)
+            network.check_filter(layer, l, width)
 
 
 def as_data(experiment):
@@ -116,7 +116,7 @@ def _schema(data):
 def _check_together(experiment):
     """What no key can say alone: filters that a layer has, sizes that a layer needs, names that are told apart."""
     for layer in {layer for cell in cells(experiment) for layer in cell.layers}:
-        vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
+        network.check_image_size(layer, experiment.long_edge, experiment.long_edge)
     check_filters(experiment)
     for key, given in (("images", experiment.images), ("styles", experiment.styles or ())):
         names = [image_name(image) for image in given]

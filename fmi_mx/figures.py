@@ -13,7 +13,7 @@ from . import layouts, store
 from .errors import InputError
 from .images import decode
 from .layouts import Part
-from .run import read_run
+from .runs import read_run
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import known, torch_file
 from .errors import InputError
-from .vgg19 import LAYERS
+from .network import LAYERS
 from .weights import PARAMS_MAGIC, ZIP_MAGIC, read_arrays
 
 _CONVOLUTIONS = [name for name, (kind, _, _) in LAYERS.items() if kind == "conv"]

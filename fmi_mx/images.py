@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import skimage
-from skimage.restoration import denoise_tv_chambolle
 
 from .errors import InputError, nearest
 
@@ -149,6 +148,8 @@ def postprocess(image, denoise):
     picture = clipped(image).astype(np.uint8)
     if not denoise:
         return picture
+    from skimage.restoration import denoise_tv_chambolle  # here, as it takes a second to import
+
     smooth = denoise_tv_chambolle(picture, weight=denoise, channel_axis=-1)
     return np.rint(np.clip(smooth, 0, 1) * 255).astype(np.uint8)
 

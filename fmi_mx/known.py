@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .vgg19 import width_of
+from .network import width_of
 
 TORCHVISION = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"  # SHA-256 of vgg19-dcbb9e9d.pth
 

@@ -9,7 +9,7 @@ from .errors import InputError
 from .experiment import check_filters
 from .images import file_digest, find_image, preprocess, preprocess_style, read_image
 from .mxnet_setup import choose_device
-from .vgg19 import check_image_size, width_of
+from .network import check_image_size, width_of
 from .weights import read_weights, to_device, weights_digest
 
 

@@ -5,8 +5,8 @@ from typing import Dict, NamedTuple, Optional
 from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
 from .losses import gatys_loss, gram, inversion_loss, pmci_loss
 from .mxnet_setup import mx
+from .network import layer_code, layer_table, width_of
 from .problem import encode
-from .vgg19 import layer_code, layer_table, width_of
 
 
 class Inputs(NamedTuple):

@@ -2,7 +2,7 @@
 
 from tqdm import tqdm
 
-from .vgg19 import multiply_adds
+from .network import multiply_adds
 
 
 class Progress:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .vgg19 import weight_shapes
+from .network import weight_shapes
 
 
 def he_normal(width, generator):
     """Weights as He et al. (2015), "Delving deep into rectifiers", start from: normal with standard deviation
     sqrt(2 / fan in), biases 0, so that activations keep their size from layer to layer.
 
-    width: see ``vgg19.WIDTHS``. generator: ``numpy.random.Generator``. Returns name -> float32 array.
+    width: see ``network.WIDTHS``. generator: ``numpy.random.Generator``. Returns name -> float32 array.
     """
     found = {}
     for name, shape in weight_shapes(width).items():

@@ -2,7 +2,7 @@
 
 import re
 
-from .errors import InputError, nearest
+from .errors import InputError, nearest, shown
 
 
 def read_keys(data, schema):
@@ -64,14 +64,6 @@ def number(low, above=False, high=1e30):
         return float(value)
 
     return read
-
-
-def shown(value):
-    """A value as a message shows it: not longer than a line."""
-    try:
-        return repr(value) if len(repr(value)) < 100 else f"{repr(value)[:100]}..."
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        return "a number too long to write"
 
 
 def name(value):

@@ -9,8 +9,8 @@ from .convert import network_of, provenance_of, write_canonical
 from .errors import InputError
 from .images import file_digest, find_image, preprocess, read_image
 from .mxnet_setup import mx
+from .network import layer_table, vgg19, width_of
 from .problem import encode
-from .vgg19 import layer_table, vgg19, width_of
 from .weights import array_digest, check_target, read_weights, to_device
 
 LONG_EDGE = 512  # pixels, the authors' size

@@ -21,10 +21,10 @@ from .errors import InputError
 from .experiment import FIG3, load_experiment
 from .losses import inversion_loss
 from .mxnet_setup import mx, usable_cores
+from .network import LAYERS, layer_code, vgg19
 from .optimisers import Stop, descend
 from .problem import Problem, encode
 from .random_weights import he_normal
-from .vgg19 import LAYERS, layer_code, vgg19
 
 # What the authors feed it is half the gradient already.
 AUTHORS_SGD = replace(load_experiment(FIG3).optimiser, rescale=1.0)

@@ -1,10 +1,10 @@
 """The keys that an experiment has by its method, each with the reader that says what is allowed."""
 
-from . import codes, entries, images, losses, precision, vgg19
-from .errors import InputError
+from . import codes, entries, images, losses, network, precision
+from .errors import InputError, shown
 from .lbfgs import LBFGS
 from .optimisers import SGD, Adam, Stop
-from .readers import choice, list_of, mapping, name, number, read_keys, shown, text, whole
+from .readers import choice, list_of, mapping, name, number, read_keys, text, whole
 
 
 def _credits(value):
@@ -88,7 +88,7 @@ _EVERY = {
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "pixels": choice(*images.PIXELS),
 }
-_POOL = {"pool": choice(*vgg19.POOLINGS)}
+_POOL = {"pool": choice(*network.POOLINGS)}
 _DESCENT = {
     **_EVERY,
     **_POOL,

@@ -10,7 +10,7 @@ import numpy as np
 from . import known, store
 from .errors import InputError
 from .mxnet_setup import mx
-from .vgg19 import weight_shapes, width_of
+from .network import weight_shapes, width_of
 
 PARAMS_MAGIC = b"\x12\x01\0\0"  # 0x112, MXNet's kMXAPINDArrayListMagic
 ZIP_MAGIC = b"PK\x03\x04"
@@ -20,7 +20,7 @@ def read_weights(path):
     """The arrays of a weights file, checked.
 
     path: MXNet's .params (``arg:conv1_1_weight`` ...) or .npz (``conv1_1_weight`` ...), told apart by content; float32, or
-    float16, which becomes float32. The network is as wide as conv1_1 is (``vgg19.WIDTHS``).
+    float16, which becomes float32. The network is as wide as conv1_1 is (``network.WIDTHS``).
     Returns a dict name -> float32 array in the network's order. Raises InputError, naming the file and what is wrong, for a
     file that is missing, cut or of another kind, for a layer that is missing, of another shape or type, or not finite, and
     for Oxford's weights in BGR order.

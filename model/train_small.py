@@ -24,9 +24,9 @@ from fmi_mx import __version__
 from fmi_mx.fetch import checksums
 from fmi_mx.images import MEAN
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.network import layer_table, weight_shapes
 from fmi_mx.rescale import mean_activations, rescaled
 from fmi_mx.store import write_json
-from fmi_mx.vgg19 import layer_table, weight_shapes
 from fmi_mx.weights import array_digest
 
 WIDTH = 1 / 8

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fmi_mx.vgg19 import weight_shapes
+from fmi_mx.network import weight_shapes
 
 ROOT = Path(__file__).resolve().parent.parent
 

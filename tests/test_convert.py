@@ -15,8 +15,8 @@ from fmi_mx import InputError, cli, known
 from fmi_mx.convert import convert, network_of, read_any
 from fmi_mx.formats import read_foreign
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.network import LAYERS
 from fmi_mx.rescale import normalise
-from fmi_mx.vgg19 import LAYERS
 from fmi_mx.weights import read_weights, write_weights
 
 CONVOLUTIONS = [name for name in LAYERS if name.startswith("conv")]

@@ -14,8 +14,8 @@ from fmi_mx.compute import cell_generator, initial_image
 from fmi_mx.images import preprocess, preprocess_style, read_image
 from fmi_mx.materials import Materials, Source
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.run import specify
-from fmi_mx.vgg19 import LAYERS
+from fmi_mx.network import LAYERS
+from fmi_mx.runs import specify
 
 SMALL = {"long_edge": 48, "stop.passes": 2}
 FIG1 = ROOT / "experiments" / "fig1.yaml"

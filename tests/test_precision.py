@@ -6,7 +6,7 @@ import pytest
 
 from fmi_mx import InputError, Problem, inversion_loss, layer_code, load_experiment, precision, vgg19
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.vgg19 import LAYERS
+from fmi_mx.network import LAYERS
 from fmi_mx.weights import to_device
 
 needs_bfloat16 = pytest.mark.skipif(not precision.instructions(), reason="this processor does not multiply bfloat16")

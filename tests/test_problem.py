@@ -7,7 +7,7 @@ import pytest
 
 from fmi_mx import InputError, Problem, encode, inversion_loss, isolate, layer_code, vgg19
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.vgg19 import LAYERS
+from fmi_mx.network import LAYERS
 from fmi_mx.weights import to_device
 
 LAYERS_TO_RELU2_1 = list(LAYERS)[:7]
@@ -64,7 +64,7 @@ import re
 from pathlib import Path
 from fmi_mx import Problem, inversion_loss, layer_code, vgg19
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.vgg19 import weight_shapes
+from fmi_mx.network import weight_shapes
 code = layer_code(vgg19(), "relu5_2")
 weights = {n: mx.nd.random.normal(0, 0.05, s) for n, s in weight_shapes().items() if n in code.list_arguments()}
 problem = Problem(inversion_loss(code, mx.sym.Variable("target")), weights, {"target": mx.nd.zeros((1, 512, 24, 32))}, (1, 3, 384, 512))

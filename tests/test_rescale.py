@@ -7,8 +7,8 @@ from conftest import ROOT
 
 from fmi_mx.cli import main
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.network import LAYERS
 from fmi_mx.rescale import mean_activations, normalise, rescaled
-from fmi_mx.vgg19 import LAYERS
 from fmi_mx.weights import read_weights, weights_digest
 
 SMALL = ROOT / "model" / "small.params"

@@ -12,8 +12,8 @@ from fmi_mx import InputError, cells, load_experiment, precision, run, store
 from fmi_mx.compute import cell_generator, initial_image
 from fmi_mx.images import postprocess, preprocess, read_image
 from fmi_mx.materials import gather
-from fmi_mx.run import specify
-from fmi_mx.vgg19 import LAYERS
+from fmi_mx.network import LAYERS
+from fmi_mx.runs import specify
 
 SMALL = {"long_edge": 32, "layers": ["relu1_1", "relu2_1"], "filters": "0-2", "stop.passes": 6}
 
@@ -203,7 +203,7 @@ def test_run_json_is_there_only_when_all_is(fig3, compute, monkeypatch):
         seen.append((folder / "run.json").exists())
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sys.modules["fmi_mx.run"], "compute", fail)
+    monkeypatch.setattr(sys.modules["fmi_mx.runs"], "compute", fail)
     with pytest.raises(ZeroDivisionError):
         compute(small(fig3, seed=3))
     assert seen == [False]

@@ -13,8 +13,8 @@ from fmi_mx.convert import network_of
 from fmi_mx.descriptors import describe, positions
 from fmi_mx.fetch import checksums
 from fmi_mx.materials import gather
+from fmi_mx.network import width_of
 from fmi_mx.random_weights import he_normal
-from fmi_mx.vgg19 import width_of
 from fmi_mx.weights import array_digest, read_weights
 
 SMALL = ROOT / "model" / "small.params"

@@ -4,7 +4,7 @@ import pytest
 
 from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.vgg19 import (
+from fmi_mx.network import (
     LAYERS,
     WIDTHS,
     check_filter,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fmi_mx import InputError, load_weights
-from fmi_mx.vgg19 import weight_shapes
+from fmi_mx.network import weight_shapes
 from fmi_mx.weights import read_weights, weights_digest, write_weights
 
 

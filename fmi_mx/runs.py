@@ -16,8 +16,8 @@ from .experiment import as_data, from_data
 from .images import png_bytes
 from .materials import gather
 from .mxnet_setup import installed_builds
+from .network import WIDTHS, width_of
 from .precision import precision_on
-from .vgg19 import WIDTHS, width_of
 from .weights import device_of
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
