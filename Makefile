@@ -121,7 +121,7 @@ $(TRIALS): settings-%: panels normalised
 	$(FMI) compare "$(OUT)/settings/$*"/*/ "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
 test: setup
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n auto
 
 lint: setup
 	$(VENV)/bin/ruff check .

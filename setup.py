@@ -43,7 +43,7 @@ setup(
             "nvidia-cudnn-cu11==8.9.6.50",
         ],
         "convert": ["h5py>=3"],  # Keras files; the other formats need nothing more
-        "dev": ["h5py>=3", "pytest>=7", "ruff>=0.4"],
+        "dev": ["h5py>=3", "pytest>=7", "pytest-randomly>=3.12", "pytest-xdist>=3", "ruff>=0.4"],
     },
     entry_points={"console_scripts": ["fmi = fmi_mx.cli:main"]},
 )

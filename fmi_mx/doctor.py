@@ -5,11 +5,10 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from . import gpu
+from . import gpu, precision
 from .errors import InputError
 from .images import find_image
 from .mxnet_setup import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, usable_cores
-from .precision import instructions
 from .weights import read_weights
 
 PAPER_IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
@@ -95,7 +94,7 @@ def _threads():
 
 
 def _bfloat16():
-    found = ", ".join(instructions())
+    found = ", ".join(precision.instructions())
     return True, f"bfloat16 on the CPU: {found or 'no instructions for it, so that the fast preset takes float32'}", ""
 
 

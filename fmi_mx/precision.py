@@ -11,13 +11,14 @@ from .errors import InputError
 from .mxnet_setup import mx
 
 PRECISIONS = ("float32", "bfloat16")
+CPUINFO = Path("/proc/cpuinfo")
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # as Linux names them; without one oneDNN is slower in bfloat16, or cannot
 
 
-def instructions(cpuinfo=Path("/proc/cpuinfo")):
-    """Those of ``INSTRUCTIONS`` that the processor has."""
+def instructions():
+    """Those of ``INSTRUCTIONS`` that the processor has, as ``CPUINFO`` lists them."""
     try:
-        flags = cpuinfo.read_text().split()
+        flags = CPUINFO.read_text(encoding="utf-8", errors="replace").split()
     except OSError:  # not Linux
         return []
     return [name for name in INSTRUCTIONS if name in flags]

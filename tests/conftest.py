@@ -1,29 +1,84 @@
+"""What every test begins with: the same environment on every machine, a small network of random weights, two images."""
+
 import os
+import tempfile
 from pathlib import Path
 
-import cv2
-import numpy as np
-import pytest
+# One MXNet thread a process, for tests run side by side, a process a core. Read at MXNet's import, so before any.
+os.environ["OMP_NUM_THREADS"] = "1"
 
-from fmi_mx.network import weight_shapes
+# A user's own matplotlibrc and proxies decide nothing here, nor does whether his HOME can be written.
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has the folder of the process that started it
+    _matplotlib = tempfile.TemporaryDirectory(prefix="fmi_mx_tests_")  # there until this process ends
+    os.environ["MPLCONFIGDIR"] = _matplotlib.name
+for _name in ("MATPLOTLIBRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(_name, None)
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from fmi_mx import precision  # noqa: E402
+from fmi_mx.mxnet_setup import usable_cores  # noqa: E402
+from fmi_mx.network import weight_shapes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 1 / 8  # of the network of the fixtures ``arrays`` and ``weights_file``: its blocks have 8, 16, 32, 64, 64 filters
+USERS = {name: os.environ.get(name) for name in ("FMI_WEIGHTS", "FMI_IMAGES")}
+CPUINFO = precision.CPUINFO
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--instructions",
+        choices=("real", "none", "all"),
+        default="real",
+        help="which bfloat16 instructions the processor seems to have; the suite says the same of each",
+    )
+
+
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is installed
+def pytest_xdist_auto_num_workers():
+    """A container's quota counts, which pytest-xdist does not ask for."""
+    return usable_cores()
+
+
+@pytest.fixture(scope="session")
+def cpuinfo(request, tmp_path_factory):
+    """The file that lists the processor's instructions, as asked for with --instructions."""
+    asked = request.config.getoption("instructions")
+    if asked == "real":
+        return CPUINFO
+    path = tmp_path_factory.mktemp("processor") / "cpuinfo"
+    path.write_text(f"flags : fpu {' '.join(precision.INSTRUCTIONS) if asked == 'all' else ''}\n", encoding="utf-8")
+    return path
 
 
 @pytest.fixture(autouse=True)
-def no_defaults_of_the_user(monkeypatch):
-    """A user's own FMI_* settings decide nothing here."""
-    for name in ("FMI_WEIGHTS", "FMI_IMAGES", "FMI_DEVICE"):
-        monkeypatch.delenv(name, raising=False)
+def nobodys_machine(monkeypatch, cpuinfo):
+    """A user's own FMI_* settings decide nothing here, nor does the width of his terminal."""
+    for name in [name for name in os.environ if name.startswith("FMI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(precision, "CPUINFO", cpuinfo)
+
+
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """For what computes in bfloat16: skipped where the processor itself cannot, whatever it seems to be."""
+    monkeypatch.setattr(precision, "CPUINFO", CPUINFO)
+    if not precision.instructions():
+        pytest.skip("this processor does not multiply bfloat16")
 
 
 @pytest.fixture(scope="session")
 def arrays():
-    """Random weights of VGG-19's shapes, scaled so that activations keep their size from layer to layer."""
+    """Random weights of the network that has ``WIDTH`` of VGG-19's filters, scaled so that activations keep their size from
+    layer to layer."""
     generator = np.random.default_rng(1)
     return {
         name: generator.normal(0, np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1, shape).astype(np.float32)
-        for name, shape in weight_shapes().items()
+        for name, shape in weight_shapes(WIDTH).items()
     }
 
 
@@ -50,12 +105,9 @@ def fig3():
     return ROOT / "experiments" / "fig3.yaml"
 
 
-_USERS = {name: os.environ.get(name) for name in ("FMI_WEIGHTS", "FMI_IMAGES")}
-
-
 @pytest.fixture
 def real():
     """(weights, images) of the real thing, where the user has said where they are."""
-    if not all(_USERS.values()):
+    if not all(USERS.values()):
         pytest.skip("set FMI_WEIGHTS to VGG-19's weights and FMI_IMAGES to the paper's images to run this")
-    return Path(_USERS["FMI_WEIGHTS"]), Path(_USERS["FMI_IMAGES"])
+    return Path(USERS["FMI_WEIGHTS"]), Path(USERS["FMI_IMAGES"])

@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from conftest import WIDTH
 from scipy.ndimage import gaussian_filter
 
 from fmi_mx import InputError, encode, layer_code, vgg19
@@ -143,7 +144,7 @@ def test_channel_statistics_are_those_of_the_codes(arrays):
         assert list(found) == list(DESCRIBED)
         image = mx.nd.array((picture - MEAN).transpose(2, 0, 1)[None])
         for layer in DESCRIBED:
-            code = encode(layer_code(vgg19(), layer), weights, image).asnumpy()[0].astype(np.float64)
+            code = encode(layer_code(vgg19(width=WIDTH), layer), weights, image).asnumpy()[0].astype(np.float64)
             expected = np.concatenate([code.mean(axis=(1, 2)), code.std(axis=(1, 2))])
             np.testing.assert_allclose(found[layer], expected, rtol=1e-3, atol=1e-4 * expected.max())
     with pytest.raises(InputError, match="too small for relu5_2"):

@@ -1,9 +1,10 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
-from fmi_mx import doctor
+from fmi_mx import doctor, precision
 
 IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
 
@@ -68,12 +69,19 @@ def test_no_build_or_two(weights_file, images, monkeypatch, builds, words):
     assert "setup" in remedy
 
 
+def doctor_beside(folder):
+    """``fmi doctor`` as a program, which imports what lies in the folder before anything else."""
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-m", "fmi_mx", "doctor"]
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
+
+
 def test_it_works_where_mxnet_cannot_be_imported(tmp_path):
     (tmp_path / "mxnet").mkdir()
-    (tmp_path / "mxnet" / "__init__.py").write_text("raise OSError('libcuda.so.1: cannot open shared object file')")
-    done = subprocess.run(
-        [sys.executable, "-m", "fmi_mx", "doctor"], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    (tmp_path / "mxnet" / "__init__.py").write_text(
+        "raise OSError('libcuda.so.1: cannot open shared object file')", encoding="utf-8"
     )
+    done = doctor_beside(tmp_path)
     assert done.returncode == 1
     assert done.stderr == ""
     assert "MISSING  import mxnet: libcuda.so.1: cannot open shared object file; to mend it: " in done.stdout
@@ -81,10 +89,8 @@ def test_it_works_where_mxnet_cannot_be_imported(tmp_path):
 
 
 def test_it_works_where_opencv_cannot_be_imported(tmp_path):
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
-    done = subprocess.run(
-        [sys.executable, "-m", "fmi_mx", "doctor"], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
-    )
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')", encoding="utf-8")
+    done = doctor_beside(tmp_path)
     assert done.returncode == 1
     assert (
         "MISSING  OpenCV cannot be imported (libGL.so.1: cannot open shared object file); to mend it: apt-get" in done.stdout
@@ -93,5 +99,5 @@ def test_it_works_where_opencv_cannot_be_imported(tmp_path):
 
 @pytest.mark.parametrize("has, words", [(["avx512_bf16"], "bfloat16 on the CPU: avx512_bf16"), ([], "preset takes float32")])
 def test_it_says_whether_the_processor_multiplies_bfloat16(weights_file, images, monkeypatch, has, words):
-    monkeypatch.setattr(doctor, "instructions", lambda: has)
+    monkeypatch.setattr(precision, "instructions", lambda: has)
     assert [good for good, fact, _ in doctor.examine(weights_file, images, "cpu") if words in fact] == [True]

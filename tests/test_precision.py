@@ -3,13 +3,13 @@ from types import SimpleNamespace
 import numpy as np
 import oracles
 import pytest
+from conftest import WIDTH
 
 from fmi_mx import InputError, Problem, inversion_loss, layer_code, load_experiment, precision, vgg19
 from fmi_mx.mxnet_setup import mx
-from fmi_mx.network import LAYERS
+from fmi_mx.network import LAYERS, layer_table
 from fmi_mx.weights import to_device
 
-needs_bfloat16 = pytest.mark.skipif(not precision.instructions(), reason="this processor does not multiply bfloat16")
 CPU, GPU = SimpleNamespace(device_type="cpu"), SimpleNamespace(device_type="gpu")
 
 
@@ -21,20 +21,21 @@ def rounded(array):
 
 def problem(arrays, layer, shape, wanted):
     """The inversion of a target 0 at a layer."""
-    code = layer_code(vgg19(), layer)
-    filters, step = LAYERS[layer][1:]
+    code = layer_code(vgg19(width=WIDTH), layer)
+    filters, step = layer_table(WIDTH)[layer][1:]
     target = mx.nd.zeros((shape[0], filters, shape[2] // step, shape[3] // step))
     loss, weights = inversion_loss(code, mx.sym.Variable("target")), to_device(arrays, mx.cpu())
     return Problem(loss, weights, {"target": target}, shape, wanted)
 
 
-def test_the_processors_instructions_are_those_that_linux_lists(tmp_path):
+def test_the_processors_instructions_are_those_that_linux_lists(tmp_path, monkeypatch):
     listed = tmp_path / "cpuinfo"
-    listed.write_text("model name : some\nflags\t\t: fpu avx512f avx512_bf16 avx512_vnni\n")
-    assert precision.instructions(listed) == ["avx512_bf16"]
-    listed.write_text("flags\t\t: fpu avx2 avx512f not_avx512_bf16\n")
-    assert precision.instructions(listed) == []
-    assert precision.instructions(tmp_path / "none") == []
+    monkeypatch.setattr(precision, "CPUINFO", listed)
+    assert precision.instructions() == []
+    listed.write_bytes(b"model name : so\xffme\nflags\t\t: fpu avx512f avx512_bf16 avx512_vnni\n")
+    assert precision.instructions() == ["avx512_bf16"]
+    listed.write_bytes(b"flags\t\t: fpu avx2 avx512f not_avx512_bf16\n")
+    assert precision.instructions() == []
 
 
 def test_bfloat16_is_computed_only_where_the_processor_has_it(monkeypatch):
@@ -57,7 +58,7 @@ def test_elsewhere_a_problem_takes_float32_and_says_so(arrays, monkeypatch):
     assert asked.loss_and_gradient(image)[0].asscalar() == plain.loss_and_gradient(image)[0].asscalar()
 
 
-@needs_bfloat16
+@pytest.mark.usefixtures("bfloat16")
 def test_in_bfloat16_each_layer_rounds_what_it_takes_and_gives(arrays):
     """One layer in NumPy: 27 products a value, which float32 sums all but exactly."""
     shape = (2, 3, 6, 8)
@@ -74,7 +75,7 @@ def test_in_bfloat16_each_layer_rounds_what_it_takes_and_gives(arrays):
     assert (np.abs(exact / wanted - 1) > 2e-5).all()  # so that the rounding is seen
 
 
-@needs_bfloat16
+@pytest.mark.usefixtures("bfloat16")
 def test_loss_and_gradient_in_bfloat16_are_near_numpys(arrays):
     shape, generator, layers = (1, 3, 8, 12), np.random.default_rng(2), list(LAYERS)[:7]
     image = generator.uniform(-50, 50, shape).astype(np.float32)
@@ -92,7 +93,8 @@ def test_loss_and_gradient_in_bfloat16_are_near_numpys(arrays):
 
 def test_a_file_without_a_precision_means_float32_and_the_fast_preset_bfloat16(fig3, tmp_path):
     old = tmp_path / "old.yaml"
-    old.write_text("".join(line for line in fig3.read_text().splitlines(True) if not line.startswith("precision")))
+    lines = fig3.read_text(encoding="utf-8").splitlines(True)
+    old.write_text("".join(line for line in lines if not line.startswith("precision")), encoding="utf-8")
     assert load_experiment(old) == load_experiment(fig3)
     assert load_experiment(old, preset="fast") == load_experiment(fig3, preset="fast")
     assert load_experiment(old, precision="bfloat16").precision == "bfloat16"

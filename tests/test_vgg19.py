@@ -1,6 +1,7 @@
 import numpy as np
 import oracles
 import pytest
+from conftest import WIDTH
 
 from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.mxnet_setup import mx
@@ -14,6 +15,7 @@ from fmi_mx.network import (
     weight_shapes,
     width_of,
 )
+from fmi_mx.random_weights import he_normal
 from fmi_mx.weights import to_device
 
 
@@ -37,12 +39,13 @@ def test_the_weights_are_vgg19s():
     assert dict(zip(net.list_arguments()[1:], shapes[1:])) == weight_shapes()
 
 
-@pytest.mark.parametrize("pool", ["avg", "max"])
-def test_codes_match_numpy(arrays, pool):
+@pytest.mark.parametrize("pool, width", [("avg", WIDTH), ("max", WIDTH), ("avg", 1)])
+def test_codes_match_numpy(arrays, pool, width):
+    arrays = he_normal(1, np.random.default_rng(0)) if width == 1 else arrays
     image = np.random.default_rng(3).uniform(-100, 100, (3, 3, 13, 18)).astype(np.float32)
     layers = list(LAYERS)[:8]
     assert layers[-1] == "conv2_2"
-    code = layer_code(vgg19(pool), layers[-1])
+    code = layer_code(vgg19(pool, width), layers[-1])
     ours = encode(code, to_device(arrays, mx.cpu()), mx.nd.array(image)).asnumpy()
     np.testing.assert_allclose(ours, oracles.code(image, arrays, layers, pool), rtol=1e-4, atol=1e-3)
 
@@ -66,10 +69,10 @@ def test_an_unknown_pool_is_refused():
 @pytest.mark.parametrize("layer", ["relu1_2", "pool1", "relu2_2", "relu4_2", "relu5_2", "pool5"])
 def test_the_smallest_size_is_the_smallest_that_works(arrays, layer):
     smallest = LAYERS[layer][2]
-    code = layer_code(vgg19(), layer)
+    code, filters = layer_code(vgg19(width=WIDTH), layer), layer_table(WIDTH)[layer][1]
     check_image_size(layer, smallest, smallest + 3)
     image = mx.nd.ones((1, 3, smallest, smallest + 3))
-    assert encode(code, to_device(arrays, mx.cpu()), image).shape == (1, LAYERS[layer][1], 1, (smallest + 3) // smallest)
+    assert encode(code, to_device(arrays, mx.cpu()), image).shape == (1, filters, 1, (smallest + 3) // smallest)
     if smallest > 1:
         with pytest.raises(InputError, match=f"{smallest + 3}x{smallest - 1}.*too small for {layer}.*at least {smallest}"):
             check_image_size(layer, smallest - 1, smallest + 3)
