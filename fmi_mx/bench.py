@@ -39,7 +39,7 @@ def bench(out, weights, images, device, say):
     say(f"peak memory of a descent at {LARGEST[0]} of 512x384: {report['peak_gb']:.2f} GB")
     report["growth"] = growth(chosen, authors.optimiser)
     _say_all(say, *bench_report.growth_lines(report["growth"]))
-    racers = _racers(preset, chosen)
+    racers = racers_on(chosen, preset)
     names = ("sgd", *racers, "preset")
     on_cell = lambda one: say(bench_report.race_line(one, names))  # noqa: E731
     report["race"] = race(authors, racers, preset, materials, on_cell)
@@ -51,7 +51,7 @@ def bench(out, weights, images, device, say):
     return report
 
 
-def _racers(preset, device):
+def racers_on(device, preset):
     """Adam, L-BFGS, and L-BFGS in the preset's precision where the device has it: name -> ``Experiment``. No box, for the
     authors' images leave it."""
     free = {"optimiser.name": "lbfgs", "optimiser.box": None}

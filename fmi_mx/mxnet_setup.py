@@ -46,7 +46,7 @@ def usable_cores():
     """The number of cores this process may use: its affinity, and a container's quota (cgroup v2), at least 1."""
     cores = len(os.sched_getaffinity(0))
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
         cores = min(cores, math.ceil(int(quota) / int(period)))
     except (OSError, ValueError):  # no cgroup v2, or its quota is "max"
         pass

@@ -36,9 +36,9 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
         descend(problem, image, optimiser, Stop(passes=passes, change=0.0))
         mx.nd.waitall()
 
-    timers = {"executor": lambda: _seconds(bare), "loop": lambda: _seconds(lambda: loop(problems[0]))}
+    timers = {"executor": lambda: stopwatch(bare), "loop": lambda: stopwatch(lambda: loop(problems[0]))}
     for problem in problems[1:]:
-        timers[problem.precision] = lambda problem=problem: _seconds(lambda: loop(problem))
+        timers[problem.precision] = lambda problem=problem: stopwatch(lambda: loop(problem))
     for name, rival in dict(others).items():
         timers[name] = lambda rival=rival: rival(layer, SHAPE, passes)
     for timer in timers.values():  # warm up
@@ -64,7 +64,7 @@ def growth(device, optimiser, layer="relu3_2", edges=(96, 128, 192, 256, 384, 51
         problem = Problem(loss, weights, {"target": target}, shape)
         descent = lambda problem=problem, image=image: descend(problem, image, optimiser, Stop(passes, 0.0))  # noqa: E731
         descent()
-        by_edge.append({"long_edge": edge, "seconds": statistics.median(_seconds(descent) for _ in range(3)) / passes})
+        by_edge.append({"long_edge": edge, "seconds": statistics.median(stopwatch(descent) for _ in range(3)) / passes})
     shape = (1, 3, 96, 128)
     loss, weights, target, image = rivals.random_problem(layer, shape, device)
 
@@ -74,7 +74,7 @@ def growth(device, optimiser, layer="relu3_2", edges=(96, 128, 192, 256, 384, 51
 
     several(1)
     by_count = [
-        {"filters": n, "seconds": statistics.median(_seconds(lambda n=n: several(n)) for _ in range(3))} for n in filters
+        {"filters": n, "seconds": statistics.median(stopwatch(lambda n=n: several(n)) for _ in range(3))} for n in filters
     ]
     return {"pixels": by_edge, "filters": by_count}
 
@@ -85,7 +85,8 @@ def _bare_executor(loss, weights, target, image):
     return loss.bind(image.context, arguments, args_grad={"data": mx.nd.zeros_like(image)}, grad_req=requests)
 
 
-def _seconds(function):
+def stopwatch(function):
+    """Seconds that a function without arguments takes."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started

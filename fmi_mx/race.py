@@ -32,16 +32,16 @@ def race(experiment, racers, preset, materials, on_cell=None):
         for cell in cells(experiment):
             beginning = _begin(experiment, cell, materials)
             exact, layer = beginning.problem, cell.layers[0]
-            sgd = _run(beginning, experiment.optimiser, experiment.stop, exact)
+            sgd = timed(beginning, experiment.optimiser, experiment.stop, exact)
             goal = sgd["loss"]
             times = [authors(layer, beginning.image.shape, PASSES) / PASSES for _ in range(ROUNDS)]
             one = {"name": cell.name, "layer": layer, "loss": goal, "sgd": sgd}
             one["authors"] = {"passes": sgd["passes"], "seconds": sgd["passes"] * statistics.median(times)}
             for name, racer in racers.items():
                 start = _begin(replace(experiment, precision=racer.precision), cell, materials)
-                one[name] = _run(start, racer.optimiser, Stop(MOST, 0.0), exact, goal)
+                one[name] = timed(start, racer.optimiser, Stop(MOST, 0.0), exact, goal)
             start = _begin(replace(experiment, precision=preset.precision), cell, materials)
-            one["preset"] = _run(start, preset.optimiser, preset.stop, exact)
+            one["preset"] = timed(start, preset.optimiser, preset.stop, exact)
             for name in ("sgd", *racers, "preset"):
                 one[name]["reached"] = one[name]["loss"] <= goal
             found.append(one)
@@ -57,8 +57,9 @@ def _begin(experiment, cell, materials):
     return beginning
 
 
-def _run(beginning, optimiser, stop, exact, goal=None):
-    """One descent, timed: what ``race`` says of it. exact: the ``Problem`` in float32. goal: a loss, at which it ends."""
+def timed(beginning, optimiser, stop, exact, goal=None):
+    """One descent, timed. beginning: a ``compute.Beginning``. exact: its ``Problem`` in float32, by which it is judged, off
+    the clock. goal: a loss, at which it ends. Returns a dict, what ``race`` says of one."""
     curve, judging = [], 0.0  # judging: seconds, which the clock leaves out
     rounded = beginning.problem.precision != exact.precision
 

@@ -42,7 +42,7 @@ class Rival:
             [sys.executable, "-m", "fmi_mx.rivals", kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=environment,
             start_new_session=True,  # an interrupt is the parent's to tell
         )
@@ -144,7 +144,8 @@ def peak_memory(layer, shape, passes):
     """Peak resident memory of this process, GB, after a descent with L-BFGS and a probe."""
     loss, weights, target, image = random_problem(layer, shape)
     descend(Problem(loss, weights, {"target": target}, shape), image, PROBE_EARLY, Stop(passes, 0.0))
-    status = Path("/proc/self/status").read_text()  # getrusage would answer with the parent's peak, where that is higher
+    # getrusage would answer with the parent's peak, where that is higher
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e9
 
 

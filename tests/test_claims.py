@@ -336,7 +336,7 @@ stop: {passes: 6, change: 0.01, every: 5}
 
 
 def command(folder, *overrides):
-    (folder / "tiny.yaml").write_text(TINY)
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     values = [f"descent={folder / 'tiny.yaml'}", "images=[astronaut, coffee]", "styles=[ihc, rocket]", "filters=0-2",
               "layers=[relu1_2, relu3_2]", "long_edge=48", "crops.long_edge=96", "resamples=100", *overrides]  # fmt: skip
     return ["claims", "--weights", str(SMALL), "--images", str(folder), "--device", "cpu", "--out", str(folder / "out"),
@@ -347,7 +347,7 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert main(command(tmp_path)) == 0, capsys.readouterr().err
     printed = capsys.readouterr()
     out = tmp_path / "out"
-    report = json.loads((out / "claims.json").read_text())
+    report = json.loads((out / "claims.json").read_text(encoding="utf-8"))
     assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 3 + [3] * 5 + [4] * 4
     assert {row["verdict"] for row in report["rows"]} <= {"holds", "does not hold", "undecided"}
     assert report["width"] == 1 / 8 and report["settings"]["filters"] == [0, 1, 2]
@@ -359,7 +359,7 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
         assert sorted(tally.split(" rows: ")[1].rstrip(".").split(", ")) == counts
     assert "Every filter extracts a specific texture." in printed.out
     assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
-    page = (out / "claims.md").read_text()
+    page = (out / "claims.md").read_text(encoding="utf-8")
     assert page.count("\n| ") == (1 + 14) + (1 + 6) + (1 + 8) + (1 + 14) and "not the paper's VGG-19" in page
     assert f"relu1_2: {', '.join(map(str, report['missed']['relu1_2'])) or 'none'};" in page
     assert (out / "claims.png").stat().st_size > 20_000
@@ -384,7 +384,7 @@ def check_whence(report, runs):
         share = hits(nearest(points)).mean()
         row = report["rows"][1]
         assert (row["measured"]["value"] if name == "trained" else row["controls"][label]) == pytest.approx(share)
-        record = json.loads((runs / f"{name}.seed1" / "cells" / f"coffee.{layer}.f001.json").read_text())
+        record = json.loads((runs / f"{name}.seed1" / "cells" / f"coffee.{layer}.f001.json").read_text(encoding="utf-8"))
         digests[name] = record["specification"]["weights_sha256"]
     assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
     assert digests["trained"] == weights_digest(read_weights(SMALL))
@@ -399,7 +399,7 @@ def check_descents(report, runs, layer):
     """That what is said of descents is of the records of each network's."""
     for name, label in (("trained", "trained"), ("random", "random weights")):
         cells = [cell for seed in (0, 1) for cell in (runs / f"{name}.seed{seed}" / "cells").glob(f"*.{layer}.*.json")]
-        records = [json.loads(cell.read_text()) for cell in cells]
+        records = [json.loads(cell.read_text(encoding="utf-8")) for cell in cells]
         found = report["descents"][label][layer]
         assert found["cells"] == len(records) == 12
         assert found["passes"] == np.median([record["passes"] for record in records])
@@ -449,7 +449,7 @@ def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp
     """Measured by their mean in place of intricacy, which would tell them apart less well and not repeatably."""
     monkeypatch.setattr(claim_layers, "intricacy", lambda picture, *_: float(np.mean(picture)))
     assert main(command(tmp_path)) == 0
-    report, runs = json.loads((tmp_path / "out" / "claims.json").read_text()), tmp_path / "out" / "claims"
+    report, runs = json.loads((tmp_path / "out" / "claims.json").read_text(encoding="utf-8")), tmp_path / "out" / "claims"
     found = {name: report["levels"][name] for name in ("intricacy", "intricacy without a photograph")}
     for name, seeds, images in zip(found, (("seed0", "seed1"), ("surrogate",)), (("astronaut", "coffee"), ("surrogate",))):
         for weights, label in (("trained", "trained"), ("random", "random weights")):
@@ -527,10 +527,10 @@ def test_a_surrogate_that_would_be_too_small_is_refused_at_first(tmp_path, capsy
 
 
 def test_a_file_with_an_unknown_or_missing_key_is_refused(tmp_path):
-    given = CLAIMS.read_text()
-    (tmp_path / "more.yaml").write_text(given + "\nresample: 3\n")
+    given = CLAIMS.read_text(encoding="utf-8")
+    (tmp_path / "more.yaml").write_text(given + "\nresample: 3\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"more.yaml: unknown key 'resample' \(did you mean 'resamples'\?\)"):
         load_settings(tmp_path / "more.yaml", {})
-    (tmp_path / "less.yaml").write_text(given.replace("confidence:", "# confidence:"))
+    (tmp_path / "less.yaml").write_text(given.replace("confidence:", "# confidence:"), encoding="utf-8")
     with pytest.raises(InputError, match="less.yaml: key 'confidence' is missing"):
         load_settings(tmp_path / "less.yaml", {})

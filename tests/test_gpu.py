@@ -60,7 +60,7 @@ def test_the_build_that_suits(driver, extra, reason):
 
 def test_make_setup_runs_the_file_without_the_package():
     done = subprocess.run(
-        [sys.executable, "-I", "-S", ROOT / "fmi_mx" / "gpu.py"], check=True, capture_output=True, text=True
+        [sys.executable, "-I", "-S", ROOT / "fmi_mx" / "gpu.py"], check=True, capture_output=True, encoding="utf-8"
     )
     assert done.stdout.strip() in ("cpu", "cu112")
     assert done.stderr.startswith(f"MXNet build: {done.stdout.strip()}, because ")

@@ -52,7 +52,7 @@ def test_every_figure_is_drawn(figure, count, weights_file, gallery, tmp_path):
     settings = ["--set", "long_edge=48"] + ([] if figure in ("fig1", "fig2") else ["--set", "stop.passes=1"])
     options = ["--weights", str(weights_file), "--images", str(gallery), "--device", "cpu", "--out", str(tmp_path / figure)]
     assert cli.main(["run", str(ROOT / "experiments" / f"{figure}.yaml"), *settings, *options]) == 0
-    assert len(json.loads((tmp_path / figure / "run.json").read_text())["cells"]) == count
+    assert len(json.loads((tmp_path / figure / "run.json").read_text(encoding="utf-8"))["cells"]) == count
     assert cv2.imread(str(tmp_path / f"{figure}.png")).shape[1] > 500
 
 
@@ -196,9 +196,9 @@ def test_a_deeper_style_layer_deepens_the_network(compute):
 
 def method_file(tmp_path, method, source=FIG4, drop=("draws", "draw"), more=""):
     """A YAML file of another method, out of fig4's."""
-    lines = [line for line in source.read_text().splitlines() if line.split(":")[0] not in (*drop, "method")]
+    lines = [line for line in source.read_text(encoding="utf-8").splitlines() if line.split(":")[0] not in (*drop, "method")]
     path = tmp_path / f"{method}.yaml"
-    path.write_text("\n".join([f"method: {method}", *lines, more]) + "\n")
+    path.write_text("\n".join([f"method: {method}", *lines, more]) + "\n", encoding="utf-8")
     return path
 
 

@@ -13,14 +13,16 @@ from fmi_mx.mxnet_setup import choose_device, mx
 
 def test_nothing_else_imports_mxnet():
     for path in (ROOT / "fmi_mx").glob("*.py"):
-        imports = re.findall(r"^\s*(?:import|from) mxnet\b.*", path.read_text(), re.M)
+        imports = re.findall(r"^\s*(?:import|from) mxnet\b.*", path.read_text(encoding="utf-8"), re.M)
         assert not imports, path
-    assert 'import_module("mxnet")' in (ROOT / "fmi_mx" / "mxnet_setup.py").read_text()
+    assert 'import_module("mxnet")' in (ROOT / "fmi_mx" / "mxnet_setup.py").read_text(encoding="utf-8")
 
 
 def test_the_package_and_its_checks_need_no_mxnet():
     code = "import sys, fmi_mx; fmi_mx.load_experiment(sys.argv[1]); print('mxnet' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, ROOT / "experiments" / "fig3.yaml"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, ROOT / "experiments" / "fig3.yaml"], capture_output=True, encoding="utf-8"
+    )
     assert done.stdout == "False\n"
 
 
@@ -39,7 +41,7 @@ def test_the_environment_is_prepared_but_the_users_stays(monkeypatch):
     "quota, cores", [("max 100000", 4), ("150000 100000", 2), ("20000 100000", 1), ("900000 100000", 4)]
 )
 def test_a_containers_quota_counts(monkeypatch, tmp_path, quota, cores):
-    (tmp_path / "cpu.max").write_text(quota)
+    (tmp_path / "cpu.max").write_text(quota, encoding="utf-8")
     monkeypatch.setattr(mxnet_setup, "Path", lambda _: tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
     assert mxnet_setup.usable_cores() == cores
@@ -54,7 +56,7 @@ x = mx.sym.Variable("data")
 mx.sym.Convolution(x, num_filter=2, kernel=(3, 3), name="c").simple_bind(mx.cpu(), data=(1, 3, 8, 8)).forward()
 print(os.environ["OMP_NUM_THREADS"])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == f"{mxnet_setup.usable_cores()}\n"
     assert "MKLDNN" not in done.stderr
 
