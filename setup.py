@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 
 setup(
     name="fmi_mx",
-    version=re.search(r'__version__ = "(.+)"', (HERE / "fmi_mx" / "__init__.py").read_text())[1],
+    version=re.search(r'__version__ = "(.+)"', (HERE / "fmi_mx" / "__init__.py").read_text(encoding="utf-8"))[1],
     description="Feature map inversion of VGG-19 with Apache MXNet: every filter extracts a specific texture",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -19,7 +19,7 @@ setup(
     install_requires=[
         "numpy>=1.20,<2",  # MXNet 1.9.1 cannot work with NumPy 2
         "opencv-python>=4.5.5,<4.12",  # 4.12 and newer ask for NumPy 2
-        "matplotlib>=3.5",
+        "matplotlib>=3.6",
         "pyyaml>=5.4",
         "scikit-image>=0.19",  # the authors' TV denoising; 0.19 has channel_axis
         "tqdm>=4.60",
@@ -45,5 +45,5 @@ setup(
         "convert": ["h5py>=3"],  # Keras files; the other formats need nothing more
         "dev": ["h5py>=3", "pytest>=7", "pytest-randomly>=3.12", "pytest-xdist>=3", "ruff>=0.4"],
     },
-    entry_points={"console_scripts": ["fmi = fmi_mx.cli:main"]},
+    entry_points={"console_scripts": ["fmi = fmi_mx.__main__:main"]},
 )

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from .descriptors import DESCRIBED
 from .errors import InputError
+from .finished import check_all_there, read_run
 from .images import decode, fitted
 from .panels import read_panel
-from .runs import read_run
 
 FRAME = 50  # a cell loses 1/50 of its shorter side (at least 3 pixels) all round, where the panel has a frame
 IMAGES, METHODS = ("golden_gate", "neckarfront"), ("gatys", "pmci")
@@ -36,20 +36,18 @@ class Sides(NamedTuple):
 
 def read_sides(folder, panel):
     """Reads a run's folder and the panel of its figure. Returns ``Sides``. Raises InputError where the folder holds no
-    finished run of a figure that has a panel, where no cell is on both sides, and as ``read_panel`` does."""
+    finished run of a figure that has a panel, where cells of it failed or are missing, where no cell is on both sides, and
+    as ``read_panel`` does."""
     finished = _finished(Path(folder))
-    experiment, method = finished["experiment"], finished["experiment"]["method"]
+    experiment, method = finished.experiment, finished.experiment["method"]
     names = PANELS[method]
     pixels = read_panel(panel, len(names), len(names[0]))
     cells = {name: cell for row in zip(names, pixels) for name, cell in zip(*row) if not name.endswith(".style")}
     wanted = {name: name for name in cells} if method != "rmci" else _draws(experiment, cells)
     ours = {}
     for name, place in wanted.items():
-        if name not in finished["cells"]:  # left by another experiment
-            continue
-        picture = decode(Path(folder) / "cells" / f"{name}.png")
-        if picture is not None:
-            ours[name] = like(picture, cells[place])
+        if name in finished.specifications:
+            ours[name] = like(decode(Path(folder) / "cells" / f"{name}.png"), cells[place])
     if not ours:
         raise InputError(f"{folder} has none of the cells of {FIGURES[method]}'s panel, which are {', '.join(cells)}")
     return Sides(experiment, ours, {name: within_frame(cell) for name, cell in cells.items()})
@@ -83,12 +81,13 @@ def method_of(name):
 
 
 def _finished(folder):
-    """What run.json says, of a run that has a panel."""
+    """A run that has a panel, with all its cells."""
     finished = read_run(folder)
-    method = finished["experiment"]["method"]
+    method = finished.experiment["method"]
     if method not in FIGURES:
         known = ", ".join(f"{method} ({figure})" for method, figure in FIGURES.items())
         raise InputError(f"{folder} has the method {method}, of which the authors published no panel; those are {known}")
+    check_all_there(folder, finished)
     return finished
 
 

@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from .figures import png
+from .drawing import Figure, plain, png
 
 
 def pass_lines(found):
@@ -73,6 +72,7 @@ def summary_lines(summary):
     return lines
 
 
+@plain()
 def draw(found, names):
     """Loss against seconds, an axis a cell. found: of ``race``. Returns the PNG's bytes."""
     columns = max(1, math.ceil(math.sqrt(len(found))))

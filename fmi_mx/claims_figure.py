@@ -1,9 +1,8 @@
 """The picture of the claims: a panel each."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from .figures import png
+from .drawing import Figure, plain, png
 from .verdicts import RANDOM
 
 DPI = 120
@@ -12,6 +11,7 @@ SHADES = {"filter": "tab:blue", "image": "tab:red", "both": "tab:pink", "seed": 
 NAMES = {"filter": "filter", "image": "image", "both": "filter x image", "seed": "seed"}
 
 
+@plain()
 def draw(report):
     """Draws the report, as ``claims.assess`` returns it. Returns the PNG's bytes."""
     figure = Figure(figsize=(12, 8), dpi=DPI, layout="constrained")

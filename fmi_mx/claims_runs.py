@@ -11,6 +11,7 @@ from .claim_style import crops_of
 from .claims_settings import inversions, transfers
 from .errors import InputError
 from .experiment import Experiment
+from .finished import listed
 from .images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
 from .intricacy import periodic, surrogate
 from .materials import Materials, gather
@@ -94,7 +95,10 @@ def _run_all(jobs, device, stream):
     progress = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream)
     try:
         for folder, one, weights, images in jobs:
-            run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
+            records = run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
+            failed = [record["specification"]["name"] for record in records if "failed" in record]
+            if failed:
+                raise InputError(f"{folder}: {listed(failed)} failed; the same command tries again")
     finally:
         progress.close()
 

@@ -8,6 +8,7 @@ from . import commands
 from .commands import ROOT
 from .errors import InputError
 from .overlay import EXPERIMENTS
+from .streams import sturdy
 
 
 class _Parser(argparse.ArgumentParser):
@@ -16,21 +17,28 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments=None):
-    """Runs a command line. arguments: list of strings, ``sys.argv[1:]`` when None. Returns the exit code: 0 done, 2 the
-    input is wrong (one line on stderr), 130 interrupted."""
-    try:
-        options = _parser().parse_args(arguments)
-        return options.command(options) or 0
-    except InputError as error:
-        print("fmi: error:", " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    except OSError as error:  # no right to read or write, a name too long, a full disk
-        print("fmi: error:", " ".join(f"{error.filename or ''} {error.strerror or error}".split()), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        kept = "; the same command resumes" if options.command in (commands.run_experiment, commands.assess_claims) else ""
-        print(f"fmi: interrupted{kept}", file=sys.stderr)
-        return 130
+    """Runs a command line. arguments: list of strings, ``sys.argv[1:]`` when None. Returns the exit code: 0 done, 1
+    something failed or is missing, 2 the input or the place is wrong (one line on stderr), 130 interrupted."""
+    options = argparse.Namespace(command=None)
+    with sturdy():
+        try:
+            _parser().parse_args(arguments, options)
+            code = options.command(options) or 0
+            sys.stdout.flush()
+        except InputError as error:
+            return _refuse(error)
+        except OSError as error:  # no right to read or write, a name too long, a full disk
+            return _refuse(f"{error.filename or ''} {error.strerror or error}")
+        except KeyboardInterrupt:
+            resumes = options.command in (commands.run_experiment, commands.assess_claims)
+            print(f"fmi: interrupted{'; the same command resumes' if resumes else ''}", file=sys.stderr)
+            return 130
+    return code
+
+
+def _refuse(reason):
+    print("fmi: error:", " ".join(str(reason).split()), file=sys.stderr)
+    return 2
 
 
 def _parser():
@@ -45,7 +53,7 @@ def _add_experiments(groups):
     """run, plot, claims, compare."""
     command = groups.add_parser("run", help="compute the cells of an experiment and draw its figure")
     command.add_argument("experiment", metavar="EXPERIMENT.yaml")
-    command.add_argument("--out", metavar="DIR", help="run folder (default: figures/NAME)")
+    command.add_argument("--out", metavar="DIR", type=_place, help="run folder (default: figures/NAME)")
     _add_overrides(command)
     _add_materials(command)
     command.set_defaults(command=commands.run_experiment)
@@ -56,7 +64,9 @@ def _add_experiments(groups):
 
     command = groups.add_parser("claims", help="test the paper's claims, with intervals and controls")
     command.add_argument("claims", metavar="CLAIMS.yaml", nargs="?", default=str(EXPERIMENTS / "claims.yaml"))
-    command.add_argument("--out", metavar="DIR", default="figures", help="writes claims.md, .json, .png and claims/ there")
+    command.add_argument(
+        "--out", metavar="DIR", type=_place, default="figures", help="writes claims.md, .json, .png and claims/ there"
+    )
     _add_overrides(command)
     _add_materials(command)
     command.set_defaults(command=commands.assess_claims)
@@ -118,9 +128,16 @@ def _add_machine(groups):
     command.set_defaults(command=commands.examine_machine)
 
     command = groups.add_parser("bench", help="what a pass costs, and how long each optimiser takes to the authors' loss")
-    command.add_argument("--out", metavar="NAME", default="figures/bench", help="writes NAME.json and NAME.png")
+    command.add_argument("--out", metavar="NAME", type=_place, default="figures/bench", help="writes NAME.json and NAME.png")
     _add_materials(command)
     command.set_defaults(command=commands.run_benchmark)
+
+
+def _place(text):
+    """A path that is given. The empty one is what a shell makes of a variable that is not set."""
+    if not text:
+        raise InputError("--out is empty; give a folder, or leave it away")
+    return text
 
 
 def _default_weights():

@@ -24,14 +24,26 @@ def compute(experiment, cell, materials, out, on_pass=None):
 
     experiment, cell, materials: what it is made of. out: the run's folder, where a chained cell finds its predecessor.
     on_pass(cell, Pass): called after each pass. Returns (picture uint8 (H, W, 3), arrays name -> NumPy, facts for its
-    record). Raises InputError where the descent explodes.
+    record). Raises CellFailed where the descent explodes, memory is short or the predecessor is damaged.
     """
-    if cell.method == "maps":
-        return feature_maps(experiment, cell, materials)
-    if cell.method == "picture":
-        pixels = network_images(experiment, cell, materials.sources)[-1]
-        return postprocess(pixels, denoise=0), {"image": pixels}, {}
-    return invert(experiment, cell, materials, out, on_pass)
+    try:
+        if cell.method == "maps":
+            return feature_maps(experiment, cell, materials)
+        if cell.method == "picture":
+            pixels = network_images(experiment, cell, materials.sources)[-1]
+            return postprocess(pixels, denoise=0), {"image": pixels}, {}
+        return invert(experiment, cell, materials, out, on_pass)
+    except mx.base.MXNetError as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        raise CellFailed(f"MXNet cannot compute it ({reason}); is there memory for this long_edge?") from error
+    except MemoryError as error:
+        raise CellFailed("there is no memory for this long_edge") from error
+    except FloatingPointError as error:
+        raise CellFailed(f"{error}; lower start, or the learning_rate or clip of optimiser") from error
+
+
+class CellFailed(Exception):
+    """A cell that cannot be computed, in one line; others can."""
 
 
 class Beginning(NamedTuple):
@@ -52,7 +64,7 @@ def begin(experiment, cell, materials, out=None):
     content, style = shown[0], shown[1] if len(shown) > 1 else None
     source = content
     if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
-        source = mx.nd.array(store.read_array(out, cell.predecessor, "evaluated"), ctx=device)
+        source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=device)
     generator = cell_generator(experiment, cell)
     image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
     net = vgg19(experiment.pool, width_of(weights))
@@ -61,20 +73,20 @@ def begin(experiment, cell, materials, out=None):
     return Beginning(problem, image, content, goal.facts)
 
 
+def _left_behind(out, predecessor):
+    """The image of a predecessor's last pass."""
+    try:
+        return store.read_array(out, predecessor, "evaluated")
+    except InputError as error:
+        raise CellFailed(str(error)) from error
+
+
 def invert(experiment, cell, materials, out, on_pass):
     """A cell that is a descent. Returns (picture, arrays, facts) for ``store.save_cell``."""
     report = (lambda done: on_pass(cell, done)) if on_pass else None
-    try:
-        beginning = begin(experiment, cell, materials, out)
-        started = time.perf_counter()
-        descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report)
-    except mx.base.MXNetError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InputError(
-            f"cell {cell.name}: MXNet cannot compute it ({reason}); is there memory for this long_edge?"
-        ) from error
-    except FloatingPointError as error:
-        raise InputError(f"cell {cell.name}: {error}; lower start, or the learning_rate or clip of optimiser") from error
+    beginning = begin(experiment, cell, materials, out)
+    started = time.perf_counter()
+    descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report)
     facts = {
         "loss_first": descent.losses[0],
         "loss_last": descent.loss,

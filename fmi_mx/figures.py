@@ -1,36 +1,39 @@
 """Lays the stored cells of a run out as the paper does: parts below one another, each a grid of pictures with labels."""
 
-import io
 import os
 from fractions import Fraction
 from pathlib import Path
 from typing import List
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+import numpy as np
 
 from . import layouts, store
+from .drawing import Figure, plain, png, shortened, wrapped
 from .errors import InputError
+from .finished import read_run
 from .images import decode
-from .layouts import Part
-from .runs import read_run
+from .layouts import Blank, Part
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
 WIDTH, LEFT, TOP, BOTTOM, GAP, NOTE = 10.0, 0.3, 0.3, 0.45, 0.05, 0.3  # inches
+LINE = 0.2  # inches of a further line of a title or note
+SIZE, SMALL = 12, 8  # points of letters
+BLANK = 224  # grey level of a cell that is not there
 LARGEST = 2.5  # inches of a picture's width, where there are few columns
 LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 
 
 def draw(folder):
-    """Draws the figure of a finished run beside its folder, as FOLDER.png.
+    """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
+    stands the word.
 
-    Returns the path. Raises InputError where the folder holds no finished run, or a cell of it is gone.
+    Returns the path. Raises InputError where the folder holds no finished run.
     """
     folder = Path(folder)
     finished = read_run(folder)
     path = _place(folder)
-    store.write_file(path, grid(_parts(finished["experiment"], folder), _note(finished["width"])))
+    store.write_file(path, grid(_parts(finished, folder), _note(finished.width)))
     return path
 
 
@@ -56,11 +59,24 @@ def _place(folder):
     return folder.with_name(f"{folder.name}.png")
 
 
-def _parts(experiment, folder):
+def _parts(finished, folder):
     """The parts of a figure, out of the cells of a run's folder."""
-    if experiment["method"] == "maps":
-        return layouts.maps_parts(experiment, lambda name, array: store.read_array(folder, name, array))
-    return layouts.LAYOUTS[experiment["method"]](experiment, lambda name: _picture(folder, name))
+    absent = {**dict.fromkeys(finished.failed, "failed"), **dict.fromkeys(finished.missing, "missing")}
+    there = [name for name in finished.specifications if name not in absent]
+    shape = _picture(folder, there[0]).shape[:2] if there else (1, 1)
+
+    def shown(name, read):
+        return read() if name in there else Blank(shape, absent.get(name, "missing"))
+
+    def array(name, key):
+        return shown(name, lambda: store.read_array(folder, name, key))
+
+    def picture(name):
+        return shown(name, lambda: _picture(folder, name))
+
+    if finished.experiment["method"] == "maps":
+        return layouts.maps_parts(finished.experiment, array)
+    return layouts.LAYOUTS[finished.experiment["method"]](finished.experiment, picture)
 
 
 def grid(parts: List[Part], note=""):
@@ -68,29 +84,32 @@ def grid(parts: List[Part], note=""):
     return png(lay_out(parts, note))
 
 
-def png(figure):
-    """A matplotlib ``Figure`` as the bytes of a PNG."""
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
-
-
+@plain()
 def lay_out(parts: List[Part], note=""):
     """Parts below one another, as a matplotlib ``Figure``; above them the note, where there is one."""
     parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
     columns = max(len(pictures) for part in parts for _, pictures in part.rows)
     width = min((WIDTH - LEFT) / columns, LARGEST)
+    page = LEFT + columns * width
+    parts = [part._replace(title=wrapped(part.title, page - GAP, SIZE)) for part in parts]
+    note = wrapped(note, page - GAP, SIZE)
     heights = [width * _tallest(part) for part in parts]
-    total = sum(TOP + len(part.rows) * height + BOTTOM for part, height in zip(parts, heights)) + (NOTE if note else 0)
+    above = note and NOTE + LINE * note.count("\n")
+    total = sum(TOP + len(part.rows) * height + _below(part) for part, height in zip(parts, heights)) + (above or 0)
     dpi = min(DPI, LARGEST_PIXELS / total)
-    figure = Figure(figsize=(LEFT + columns * width, total), dpi=dpi)
-    top = total - (NOTE if note else 0)
+    figure = Figure(figsize=(page, total), dpi=dpi)
+    top = total - (above or 0)
     if note:
-        figure.text(0.5, 1 - NOTE / 2 / total, note, ha="center", va="center", fontsize=12, color="firebrick")
+        figure.text(0.5, 1 - above / 2 / total, note, ha="center", va="center", fontsize=SIZE, color="firebrick")
     for part, height in zip(parts, heights):
         _draw_part(figure, top, part, width, height)
-        top -= TOP + len(part.rows) * height + BOTTOM
+        top -= TOP + len(part.rows) * height + _below(part)
     return figure
+
+
+def _below(part):
+    """Inches below the pictures of a part, for its title."""
+    return BOTTOM + LINE * part.title.count("\n")
 
 
 def _wrapped(rows):
@@ -109,21 +128,31 @@ def _draw_part(figure, top, part, cell_width, cell_height):
     first, gap = [label for label, _ in part.rows[0][1]], min(GAP, cell_height / 10)
     for i, (label, row) in enumerate(part.rows):
         bottom = top - TOP - (i + 1) * cell_height
-        wrapped = [column for column, _ in row] != first
+        differs = [column for column, _ in row] != first
         for j, (column, picture) in enumerate(row):
             box = (LEFT + j * cell_width, bottom, cell_width - gap, cell_height - gap)
             axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
             axis.set(xticks=[], yticks=[])
-            axis.imshow(picture)  # keeps its shape
+            _show(axis, picture)
+            column = shortened(column, box[2], SIZE if i == 0 else SMALL)
             if i == 0:
-                axis.set_title(column, fontsize=12, pad=3)
-            elif wrapped:  # its columns are not those above it
-                axis.text(0.03, 0.95, column, transform=axis.transAxes, va="top", fontsize=8,
+                axis.set_title(column, fontsize=SIZE, pad=3)
+            elif differs:  # its columns are not those above it
+                axis.text(0.03, 0.95, column, transform=axis.transAxes, va="top", fontsize=SMALL,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
             if j == 0:
-                axis.set_ylabel(label, fontsize=12)
-    below = top - TOP - len(part.rows) * cell_height - 0.6 * BOTTOM
-    figure.text(0.5, below / height, part.title, ha="center", va="center", fontsize=12, wrap=True)
+                axis.set_ylabel(shortened(label, box[3], SIZE), fontsize=SIZE)
+    below = top - TOP - len(part.rows) * cell_height - 0.6 * _below(part)
+    figure.text(0.5, below / height, part.title, ha="center", va="center", fontsize=SIZE)
+
+
+def _show(axis, picture):
+    """A picture in its own shape, or the words of a blank."""
+    if isinstance(picture, Blank):
+        axis.imshow(np.full((*picture.shape, 3), BLANK, np.uint8))
+        axis.text(0.5, 0.5, picture.words, transform=axis.transAxes, ha="center", va="center", fontsize=SIZE)
+    else:
+        axis.imshow(picture)
 
 
 def _picture(folder, name):

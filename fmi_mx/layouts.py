@@ -1,6 +1,7 @@
 """Which picture stands where in each figure of the paper: the parts of a figure, from the cells of its experiment.
 
 Every layout takes an experiment, as ``experiment.as_data`` gives it, and ``picture(name of a cell)``; Fig. 1's takes arrays.
+A cell that has no picture has a ``Blank`` in its place.
 """
 
 from itertools import chain, count, product
@@ -12,6 +13,13 @@ import numpy as np
 from .cell import image_name
 
 METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
+
+
+class Blank(NamedTuple):
+    """What stands in the place of a cell that is not there. shape: (H, W) of its neighbours. words: why."""
+
+    shape: tuple
+    words: str
 
 
 class Part(NamedTuple):
@@ -75,7 +83,7 @@ def maps_parts(experiment, array):
     """Fig. 1: for each image and layer the feature maps before Eq. (2) and after, each on a scale of its own from 0 (black)
     to its largest activation, which the title gives.
 
-    array(name, key): an array of a stored cell.
+    array(name, key): an array of a stored cell, or a ``Blank``.
     """
     parts = []
     for name in map(image_name, experiment["images"]):
@@ -83,6 +91,9 @@ def maps_parts(experiment, array):
             cell = f"{name}.{layer}.maps"
             for key, when in (("before", "the code"), ("after", f"Eq. (2) for filter {experiment['isolated']}")):
                 maps = array(cell, key)
+                if isinstance(maps, Blank):
+                    parts.append((f"{name}, {layer}, {when}", [(layer, [(str(f), maps) for f in experiment["filters"]])]))
+                    continue
                 pictures = [(str(f), _grey(one, maps.max())) for f, one in zip(experiment["filters"], maps)]
                 parts.append((f"{name}, {layer}, {when}; white is {maps.max():.4g}", [(layer, pictures)]))
     return [Part(f"({letter}) {title}", rows) for letter, (title, rows) in zip(_letters(), parts)]

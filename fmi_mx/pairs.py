@@ -1,13 +1,14 @@
 """The picture of a comparison: our cells and the panel's side by side with their ranks, or our draws behind the authors'."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from .authors import row_of
-from .figures import png
+from .drawing import Figure, plain, png, shortened, wrapped
 
 DPI = 120
 LABEL, TITLE, HEIGHT, GAP = 0.4, 0.25, 1.3, 0.1  # inches: left of a row, above a picture, of a picture, between pictures
+LINE = 0.15  # inches of a further line above
+SIZE, SMALL = 9, 8  # points of letters
 SEAM = 4  # pixels between the two of a pair
 MOST_DRAWS = 6  # of ours in the picture of Fig. 4
 
@@ -54,22 +55,26 @@ def _draws(layers, sides):
     return rows
 
 
+@plain()
 def _png(text, rows):
     """The PNG's bytes of rows, label -> [(title, picture)], under a line of text."""
     shapes = [picture.shape for row in rows.values() for _, picture in row]
     width = HEIGHT * max(shape[1] / shape[0] for shape in shapes)
     columns = max(map(len, rows.values()))
-    size = np.array([LABEL + columns * (width + GAP), TITLE + len(rows) * (TITLE + HEIGHT) + GAP])
+    page = LABEL + columns * (width + GAP)
+    text = wrapped(text, page - LABEL, SIZE)
+    above = TITLE + LINE * text.count("\n")
+    size = np.array([page, above + len(rows) * (TITLE + HEIGHT) + GAP])
     figure = Figure(figsize=size, dpi=DPI)
-    figure.text(LABEL / size[0], 1 - 0.6 * TITLE / size[1], text, fontsize=9, va="center")
+    figure.text(LABEL / size[0], 1 - 0.6 * above / size[1], text, fontsize=SIZE, va="center")
     for r, (label, row) in enumerate(rows.items()):
         for c, (title, picture) in enumerate(row):
-            corner = np.array([LABEL + c * (width + GAP), size[1] - TITLE - (r + 1) * (TITLE + HEIGHT)])
+            corner = np.array([LABEL + c * (width + GAP), size[1] - above - (r + 1) * (TITLE + HEIGHT)])
             axis = figure.add_axes((*corner / size, *np.array([width, HEIGHT]) / size))
             axis.imshow(picture, aspect="auto")
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-            axis.set_title(title, fontsize=8, pad=2)
+            axis.set_title(shortened(title, width, SMALL), fontsize=SMALL, pad=2)
             if c == 0:
-                axis.set_ylabel(label, fontsize=9)
+                axis.set_ylabel(label, fontsize=SIZE)
     return png(figure)

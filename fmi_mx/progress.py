@@ -46,6 +46,9 @@ class Progress:
             self._bar.set_description_str(f"{self._done}/{self._count}, {cell.name}", refresh=False)
             self._advance(self._finished)
             return
+        if "failed" in record:
+            print(f"[{self._done}/{self._count}] {cell.name}: failed ({record['failed']})", file=self._stream, flush=True)
+            return
         facts = ["stored already"] if stored else []
         if "passes" in record:
             loss = f"loss {record['loss_first']:.4g} -> {record['loss_last']:.4g}"

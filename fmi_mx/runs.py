@@ -1,23 +1,20 @@
 """Computes the cells of an experiment that are not stored yet."""
 
-import contextlib
-import hashlib
-import json
 import platform
-from pathlib import Path
 
 import numpy as np
 
 from . import __version__, store
 from .cell import cells, image_name
-from .compute import compute
-from .errors import InputError
-from .experiment import as_data, from_data
+from .compute import CellFailed, compute
+from .experiment import as_data
+from .finished import finish
 from .images import png_bytes
 from .materials import gather
 from .mxnet_setup import installed_builds
-from .network import WIDTHS, width_of
+from .network import width_of
 from .precision import precision_on
+from .processor import machine
 from .weights import device_of
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
@@ -29,47 +26,46 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
 
     experiment: ``Experiment``. out: the run's folder. weights: file. images: folder of the images. device: see
     ``choose_device``. on_cell(cell, record, stored) is called for each cell, stored True where it was there already;
-    on_pass(cell, Pass) after each pass. Returns the list of records, one a cell. Raises InputError before anything is
-    computed or written for whatever is wrong with the input, and later where a descent explodes or memory is short; the
-    cells done by then stay.
+    on_pass(cell, Pass) after each pass. Returns the list of records, one a cell; that of a cell that cannot be computed says
+    why (``failed``), and the next run tries it again. Raises InputError before anything is computed or written for whatever
+    is wrong with the input, and later where the folder is deleted or made anew; the cells done by then stay.
     """
     materials = gather(experiment, weights, images, device)
-    with store.locked(out):
-        with contextlib.suppress(FileNotFoundError):
-            (Path(out) / "run.json").unlink()
-        records, digests = [], {}
+    with store.locked(out) as check_folder:
+        records = {}
         for cell in cells(experiment):
-            specification = specify(experiment, cell, materials, digests.get(cell.predecessor))
-            digests[cell.name] = _digest(specification)
+            before = records.get(cell.predecessor)
+            specification = specify(experiment, cell, materials, before and store.data_digest(before["specification"]))
             record = store.read_record(out, cell.name)
-            stored = record is not None and record.get("specification") == specification
+            stored = record is not None and record["specification"] == specification and "failed" not in record
             if not stored:
-                picture, arrays, facts = compute(experiment, cell, materials, out, on_pass)
-                record = {"specification": specification, **facts, "versions": versions()}
-                store.save_cell(out, cell.name, png_bytes(picture), arrays, record)
-            records.append(record)
+                record = _compute(experiment, cell, materials, out, specification, before, check_folder, on_pass)
+            records[cell.name] = record
             if on_cell:
                 on_cell(cell, record, stored)
-        names = [cell.name for cell in cells(experiment)]
-        width = width_of(materials.weights or {})
-        store.write_json(Path(out) / "run.json", {"experiment": as_data(experiment), "cells": names, "width": width})
-    return records
+        check_folder()
+        finish(out, experiment, list(records.values()), width_of(materials.weights or {}))
+    return list(records.values())
 
 
-def read_run(folder):
-    """What a finished run's run.json says: experiment (as ``as_data`` gives it), cells (their names) and width. Raises
-    InputError where the folder holds none, or one that no run wrote."""
+def _compute(experiment, cell, materials, out, specification, before, check_folder, on_pass):
+    """Computes a cell and stores it, or why it cannot be computed. before: the record of its predecessor, if it has one.
+    Returns its record."""
+    where = {"machine": machine(device_of(materials.weights))} if cell.layers else {}
+    record = {"specification": specification, **where, "versions": versions()}
     try:
-        finished = json.loads((Path(folder) / "run.json").read_text())
-        from_data(finished["experiment"])
-        finished.setdefault("width", 1)  # of runs from before it
-        if finished["width"] not in WIDTHS or not isinstance(finished["cells"], list):
-            raise InputError("not of a run's")
-    except (OSError, ValueError, LookupError, TypeError, InputError) as error:
-        raise InputError(
-            f"{folder} holds no finished run (run.json); first `fmi run EXPERIMENT.yaml --out {folder}`"
-        ) from error
-    return finished
+        if before and "failed" in before:
+            raise CellFailed(f"its target comes from {cell.predecessor}, which failed")
+        picture, arrays, facts = compute(experiment, cell, materials, out, on_pass)
+    except CellFailed as error:
+        record["failed"] = " ".join(str(error).split())
+        check_folder()
+        store.save_failure(out, cell.name, record)
+        return record
+    record = {"specification": specification, **facts, **where, "versions": record["versions"]}
+    check_folder()
+    store.save_cell(out, cell.name, png_bytes(picture), arrays, record)
+    return record
 
 
 def specify(experiment, cell, materials, predecessor_digest):
@@ -102,7 +98,3 @@ def versions():
         "fmi_mx": __version__,
         **installed_builds(),
     }
-
-
-def _digest(specification):
-    return hashlib.sha256(json.dumps(specification, sort_keys=True).encode()).hexdigest()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from scipy.ndimage import gaussian_filter
+from stored import finished_run
 
 from fmi_mx import InputError, cli, load_experiment, measures
 from fmi_mx.authors import PANELS, like, read_sides, within_frame
@@ -44,14 +45,9 @@ def panel_file(folder, method, picture=texture):
     return path
 
 
-def run_folder(folder, method, pictures):
+def run_folder(folder, method, pictures, failed=()):
     """A run's folder with these cells, name -> picture. Returns its path."""
-    run = folder / "run"
-    (run / "cells").mkdir(parents=True)
-    for name, picture in pictures.items():
-        cv2.imwrite(str(run / "cells" / f"{name}.png"), picture[..., ::-1])
-    (run / "run.json").write_text(json.dumps({"experiment": EXPERIMENTS[method], "cells": list(pictures), "width": 1}))
-    return run
+    return finished_run(folder / "run", EXPERIMENTS[method], pictures, failed)
 
 
 def ranks(report, key="rank", label="colour and texture"):
@@ -80,7 +76,7 @@ def test_fig3_finds_each_cell_by_another_draw_of_its_texture(tmp_path):
     assert list(summaries) == ["all", "relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
     assert summaries["all"]["rank"] == {"cells": 25, "first": 25, "mean_rank": 1.0}
     assert summaries["relu3_2"]["rank_in_row"] == {"cells": 5, "first": 5, "mean_rank": 1.0}
-    assert json.loads((folder / "compare.json").read_text()) == report
+    assert json.loads((folder / "compare.json").read_text(encoding="utf-8")) == report
 
 
 def test_cells_in_one_anothers_places_are_found_out(tmp_path):
@@ -251,24 +247,29 @@ def refusals(folder):
     """(folder, panel, what the error says) of everything that cannot be compared."""
     panel = panel_file(folder, "fmi")
     places = {}
-    for place in ("empty", "maps", "neckarfront", "transfer", "rmci", "short", "wide"):
+    for place in ("empty", "maps", "neckarfront", "transfer", "rmci", "short", "wide", "failed", "lost"):
         (folder / place).mkdir()
-    places["maps"] = run_folder(folder / "maps", "fmi", {})
+    picture = texture("a")
     maps = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml"))
-    (places["maps"] / "run.json").write_text(json.dumps({"experiment": maps, "cells": [], "width": 1}))
-    places["short"] = run_folder(folder / "short", "fmi", {})
-    (places["short"] / "run.json").write_text('{"experiment": {"method": "fmi"}}')
-    places["wide"] = run_folder(folder / "wide", "fmi", {})
-    finished = json.loads((places["wide"] / "run.json").read_text())
-    (places["wide"] / "run.json").write_text(json.dumps({**finished, "width": [1]}))
-    places["neckarfront"] = run_folder(folder / "neckarfront", "fmi", {"neckarfront.relu1_2.f000": texture("a")})
-    places["transfer"] = run_folder(folder / "transfer", "transfer", {})
+    places["maps"] = finished_run(folder / "maps", maps, {"golden_gate.relu5_1.maps": picture})
+    places["short"] = run_folder(folder / "short", "fmi", {FIG3[0]: picture})
+    (places["short"] / "run.json").write_text('{"experiment": {"method": "fmi"}}', encoding="utf-8")
+    places["wide"] = run_folder(folder / "wide", "fmi", {FIG3[0]: picture})
+    finished = json.loads((places["wide"] / "run.json").read_text(encoding="utf-8"))
+    (places["wide"] / "run.json").write_text(json.dumps({**finished, "width": [1]}), encoding="utf-8")
+    places["failed"] = run_folder(folder / "failed", "fmi", {FIG3[0]: picture}, FIG3[1:3])
+    places["lost"] = run_folder(folder / "lost", "fmi", dict.fromkeys(FIG3[:2], picture))
+    (places["lost"] / "cells" / f"{FIG3[1]}.png").unlink()
+    places["neckarfront"] = run_folder(folder / "neckarfront", "fmi", {"neckarfront.relu1_2.f000": picture})
+    places["transfer"] = run_folder(folder / "transfer", "transfer", {PANELS["transfer"][0][1]: picture})
     draws = {f"golden_gate.{layer}.draw{i}": texture("a", i) for layer in ("relu1_1", "relu3_1") for i in (1, 2)}
     places["rmci"] = run_folder(folder / "rmci", "rmci", draws)
-    yield folder / "empty", panel, "holds no finished run (run.json); first `fmi run"
+    yield folder / "empty", panel, "holds no finished run (no run.json); first `fmi run"
     yield places["short"], panel, "holds no finished run"
     yield places["wide"], panel, "holds no finished run"
     yield places["maps"], panel, "of which the authors published no panel; those are fmi (Fig. 3)"
+    yield places["failed"], panel, f"lacks cells (failed: {FIG3[1]}, {FIG3[2]}); the same `fmi run` computes them again"
+    yield places["lost"], panel, f"lacks cells (missing: {FIG3[1]}); the same `fmi run` computes them again"
     yield places["neckarfront"], folder / "none.png", "none.png: not an image"
     yield places["neckarfront"], panel, "has none of the cells of Fig. 3's panel"
     yield places["transfer"], panel, "a grid of 4 x 5 cells (rows x columns) is wanted, 5 x 5 found"

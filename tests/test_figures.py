@@ -1,14 +1,19 @@
 import json
 
 import cv2
+import matplotlib
 import numpy as np
 import pytest
 from conftest import ROOT
+from matplotlib.text import Text
+from stored import finished_run
 
-from fmi_mx import InputError, load_experiment
+from fmi_mx import InputError, load_experiment, store
+from fmi_mx.drawing import png
 from fmi_mx.experiment import as_data
 from fmi_mx.figures import draw, grid, lay_out
 from fmi_mx.layouts import (
+    Blank,
     Part,
     fmi_parts,
     images_parts,
@@ -36,9 +41,10 @@ def decode(data):
 
 def places(figure, names):
     """Centre (row, column) and size of the area that each cell's colour fills."""
-    found = {}
+    found, weights = {}, np.array([1, 1 << 8, 1 << 16], np.int32)
+    coded = figure.astype(np.int32) @ weights  # one number a pixel, which takes a tenth of the time to compare
     for name in names:
-        rows, columns = np.nonzero((figure == colour(name)).all(axis=2))
+        rows, columns = np.nonzero(coded == np.dot(colour(name), weights))
         assert len(rows), f"{name} is not drawn"
         found[name] = (rows.mean(), columns.mean(), np.ptp(rows), np.ptp(columns))
     return found
@@ -134,37 +140,94 @@ def test_the_authors_other_modes_are_laid_out_by_layer():
     assert (row[2][1] == picture("golden_gate.the_scream.relu2_1.purposeful")).all()
 
 
+def one_cell(fig3):
+    """An experiment of Fig. 3 with one cell, as data, and its picture by name."""
+    experiment = as_data(load_experiment(fig3, images="golden_gate", layers="relu1_2", filters=0))
+    return experiment, {"golden_gate.relu1_2.f000": picture("a")}
+
+
 @pytest.mark.parametrize("width, note", [(1, ""), (1 / 8, "small network, 1/8 of VGG-19's filters: not the paper's")])
 def test_a_figure_of_another_network_says_so(fig3, tmp_path, monkeypatch, width, note):
     notes = []
     monkeypatch.setattr("fmi_mx.figures.grid", lambda _, note: notes.append(note) or b"")
-    monkeypatch.setattr("fmi_mx.figures._picture", lambda *_: None)
-    data = {"experiment": as_data(load_experiment(fig3)), "cells": [], "width": width}
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "run.json").write_text(json.dumps(data))
-    draw(tmp_path / "run")
+    draw(finished_run(tmp_path / "run", *one_cell(fig3), width=width))
     assert notes == [note]
 
 
-def test_a_figure_stands_beside_a_link_to_its_folder(fig3, tmp_path, monkeypatch):
-    monkeypatch.setattr("fmi_mx.figures._picture", lambda *_: np.zeros((3, 4, 3), np.uint8))
-    (tmp_path / "elsewhere" / "a17").mkdir(parents=True)
-    data = {"experiment": as_data(load_experiment(fig3)), "cells": [], "width": 1}
-    (tmp_path / "elsewhere" / "a17" / "run.json").write_text(json.dumps(data))
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_the_note_and_the_title_are_never_cut_off(columns):
+    """Nor do they lie over the pictures or over each other."""
+    row = [(str(f), picture("a")) for f in range(columns)]
+    title = "a title with some words, and_then_a_name_that_is_one_long_word_of_more_than_fifty_letters.jpg"
+    figure = lay_out([Part(title, [("", row)])], "small network, 1/8 of VGG-19's filters: not the paper's")
+    figure.draw_without_rendering()
+    page, (note, below) = figure.bbox, [text.get_window_extent() for text in figure.texts]
+    for box in (note, below):
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+    axis = figure.axes[0].get_window_extent()
+    assert below.y1 < axis.y0 < axis.y1 < figure.axes[0].title.get_window_extent().y1 < note.y0
+    assert figure.texts[0].get_text().replace("\n", " ") == "small network, 1/8 of VGG-19's filters: not the paper's"
+
+
+def test_a_figure_stands_beside_a_link_to_its_folder(fig3, tmp_path):
+    finished_run(tmp_path / "elsewhere" / "a17", *one_cell(fig3))
     (tmp_path / "fig3").symlink_to(tmp_path / "elsewhere" / "a17")
     assert draw(tmp_path / "fig3") == tmp_path / "fig3.png"
 
 
 def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
     experiment = as_data(load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-1"))
-    (tmp_path / "run" / "cells").mkdir(parents=True)
-    for f in (0, 1):
-        data = cv2.imencode(".png", cv2.cvtColor(picture(f"golden_gate.relu1_2.f{f:03d}"), cv2.COLOR_RGB2BGR))[1]
-        (tmp_path / "run" / "cells" / f"golden_gate.relu1_2.f{f:03d}.png").write_bytes(data.tobytes())
-    (tmp_path / "run" / "run.json").write_text(json.dumps({"experiment": experiment, "cells": [], "width": 1}))
-    path = draw(tmp_path / "run")
+    names = ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"]
+    path = draw(finished_run(tmp_path / "run", experiment, {name: picture(name) for name in names}))
     assert path == tmp_path / "run.png"
-    places(decode(path.read_bytes()), ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"])
+    places(decode(path.read_bytes()), names)
+
+
+def test_cells_that_failed_or_are_missing_have_the_word_in_their_place(fig3, tmp_path, monkeypatch):
+    experiment = as_data(load_experiment(fig3, images="golden_gate", layers=["relu1_2", "relu2_2"], filters="0-1"))
+    names = [f"golden_gate.{layer}.f{f:03d}" for layer in ("relu1_2", "relu2_2") for f in (0, 1)]
+    run = finished_run(tmp_path / "run", experiment, {name: picture(name) for name in names[:3]}, names[3:])
+    store.save_cell(run, names[0], b"png", {}, {"specification": {"name": names[0], "seed": 2}})  # another run's
+    (run / "cells" / f"{names[1]}.npz").unlink()
+    seen = []
+    monkeypatch.setattr("fmi_mx.figures.png", lambda figure: seen.append(figure) or b"")
+    draw(run)
+    texts = [[text.get_text() for text in axis.texts] for axis in seen[0].axes]
+    assert texts == [["missing"], ["missing"], [], ["failed"]]
+    boxes = [axis.get_window_extent() for axis in seen[0].axes]
+    assert np.allclose([box.height / box.width for box in boxes], 30 / 40, rtol=0.01)
+
+
+def test_fig1_of_failed_cells_has_the_word_in_the_place_of_each_map(tmp_path):
+    experiment = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml", filters=[0, 5], isolated=5))
+    (part, _) = maps_parts(experiment, lambda *_: Blank((1, 1), "failed"))
+    assert part.title == "(a) golden_gate, relu5_1, the code"
+    assert part.rows == [("relu5_1", [("0", Blank((1, 1), "failed")), ("5", Blank((1, 1), "failed"))])]
+    assert draw(finished_run(tmp_path / "run", experiment, {}, ["golden_gate.relu5_1.maps"])).exists()
+
+
+@pytest.mark.parametrize("name", ["price_$5_and_$6", "$\\frac{$", "日本", "a_b^c", "tab\\t", "%d {}"])
+def test_names_are_drawn_as_they_are(fig3, name, recwarn):
+    """They are no mathematics, and letters that the font lacks are drawn as their escapes, without a remark."""
+    parts = fmi_parts(as_data(load_experiment(fig3, images=name, layers="relu1_2", filters=0)), picture)
+    fig2 = as_data(load_experiment(ROOT / "experiments" / "fig2.yaml", images=name))
+    figure = lay_out([*parts, *images_parts(fig2, picture)])
+    assert png(figure)
+    shown = name.replace("日本", "\\u65e5\\u672c")
+    assert figure.texts[0].get_text() == f"(a) {shown}"
+    assert figure.axes[1].get_title() == shown
+    assert not any(text.get_parse_math() for text in figure.findobj(Text))
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_a_users_own_settings_of_matplotlib_change_no_figure(fig3):
+    data = as_data(load_experiment(fig3, filters="0-1"))
+    plain = grid(fmi_parts(data, picture), "note")
+    with matplotlib.rc_context(
+        {"font.size": 30, "text.usetex": True, "savefig.dpi": 17, "image.cmap": "hot", "axes.grid": True}
+    ):
+        assert grid(fmi_parts(data, picture), "note") == plain
 
 
 def test_more_images_than_letters_are_all_drawn(fig3):
@@ -207,12 +270,22 @@ def test_the_same_cells_give_the_same_bytes(fig3):
     assert grid(fmi_parts(data, picture)) == grid(fmi_parts(data, picture))
 
 
-def test_an_unfinished_run_and_a_lost_cell_are_refused(fig3, tmp_path):
-    for data in (None, b"\xff", b"[]", b"{}", b'{"experiment": {"method": "x"}}', b'{"experiment": {"method": "fmi"}}'):
+def damaged_runs(fig3):
+    """What may stand in run.json that no run wrote, or not this way."""
+    experiment = as_data(load_experiment(fig3))
+    good = {"experiment": experiment, "cells": ["a"], "specifications": {"a": "0"}, "width": 1}
+    changes = [("experiment", {}), ("experiment", {"method": "x"}), ("experiment", 3), ("cells", "b"), ("cells", 3),
+               ("cells", {}), ("cells", ["a", "b"]), ("specifications", []),
+               ("specifications", {"a": 1}), ("width", 0.3), ("width", [1]),
+               ("more", 1), ("experiment", {**experiment, "seed": -1})]  # fmt: skip
+    yield from (None, b"", b"\xff", b"[]", b"{}", b"[" * 100000, b'{"width": NaN}')
+    yield from (json.dumps({**good, key: value}).encode() for key, value in changes)
+    yield from (json.dumps({key: good[key] for key in good if key != gone}).encode() for gone in good)
+
+
+def test_a_folder_without_a_run_that_finished_is_refused(fig3, tmp_path):
+    for data in damaged_runs(fig3):
         if data is not None:
             (tmp_path / "run.json").write_bytes(data)
-        with pytest.raises(InputError, match="no finished run"):
+        with pytest.raises(InputError, match="no finished run.*; first `fmi run"):
             draw(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"experiment": as_data(load_experiment(fig3)), "cells": [], "width": 1}))
-    with pytest.raises(InputError, match="lacks the cell golden_gate.relu1_2.f000"):
-        draw(tmp_path)

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,9 +12,12 @@ import pytest
 
 from fmi_mx import InputError, cells, load_experiment, precision, run, store
 from fmi_mx.compute import cell_generator, initial_image
+from fmi_mx.finished import read_run
 from fmi_mx.images import postprocess, preprocess, read_image
 from fmi_mx.materials import gather
+from fmi_mx.mxnet_setup import mx
 from fmi_mx.network import LAYERS
+from fmi_mx.processor import machine
 from fmi_mx.runs import specify
 
 SMALL = {"long_edge": 32, "layers": ["relu1_1", "relu2_1"], "filters": "0-2", "stop.passes": 6}
@@ -195,19 +200,35 @@ def test_pool_pixels_and_denoise_do_what_they_say(fig3, compute, arrays, images_
     np.testing.assert_array_equal(read_image(folder / "cells" / f"{name}.png"), postprocess(image, 0))
 
 
-def test_run_json_is_there_only_when_all_is(fig3, compute, monkeypatch):
-    folder, _ = compute(small(fig3))
-    seen = []
-
+def test_run_json_is_there_only_when_all_is(fig3, compute, monkeypatch, tmp_path):
     def fail(*_):
-        seen.append((folder / "run.json").exists())
         raise ZeroDivisionError
 
     monkeypatch.setattr(sys.modules["fmi_mx.runs"], "compute", fail)
     with pytest.raises(ZeroDivisionError):
+        compute(small(fig3))
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_finished_run_stays_readable_while_the_next_runs_and_shows_its_own_cells(fig3, compute, monkeypatch):
+    folder, computed = compute(small(fig3))
+    whole, seen = read_run(folder), []
+    original = sys.modules["fmi_mx.runs"].compute
+
+    def look(*arguments):
+        seen.append(read_run(folder))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(sys.modules["fmi_mx.runs"], "compute", look)
+    with pytest.raises(KeyboardInterrupt):
         compute(small(fig3, seed=3))
-    assert seen == [False]
-    assert not (folder / "run.json").exists()
+    assert [one.missing for one in seen] == [[], computed[:1], computed[:2]]
+    assert all(one.experiment == whole.experiment for one in seen)
+    monkeypatch.undo()
+    assert compute(small(fig3))[1] == computed[:2]
+    assert read_run(folder) == whole
 
 
 def test_a_folder_in_use_is_refused(fig3, compute, tmp_path):
@@ -266,9 +287,100 @@ def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, co
     assert not (tmp_path / "run").exists()
 
 
-def test_steps_that_explode_are_the_users_to_mend(fig3, compute):
-    with pytest.raises(InputError, match="cell golden_gate.relu1_1.f000: loss .* at pass .*learning_rate"):
-        compute(small(fig3, **{"optimiser.learning_rate": 1e30, "optimiser.clip": 1e30}))
+def explode(*_):
+    raise FloatingPointError("loss inf at pass 3")
+
+
+def exhaust(*_):
+    raise mx.base.MXNetError("a page\nof text\nout of memory\n")
+
+
+def have_no_room(*_):
+    raise MemoryError
+
+
+FAILURES = {explode: "loss inf at pass 3; lower start", exhaust: r"cannot compute it \(out of memory\)",
+            have_no_room: "no memory for this long_edge"}  # fmt: skip
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("target", ["paper", "authors"])
+def test_a_cell_that_fails_ends_no_run(fig3, compute, monkeypatch, failure, target):
+    """It is stored as failed, and so is what is chained to it; the others are computed, and the next run tries again."""
+    experiment = small(fig3, target=target)
+    whole, computed = compute(experiment, "whole")
+    original = sys.modules["fmi_mx.compute"].descend
+    calls = []
+
+    def fail_once(*arguments):
+        calls.append(arguments)
+        return (failure if len(calls) == 2 else original)(*arguments)
+
+    monkeypatch.setattr(sys.modules["fmi_mx.compute"], "descend", fail_once)
+    folder, tried = compute(experiment, "part")
+    failed, chained = "golden_gate.relu1_1.f001", ["golden_gate.relu1_1.f002"] if target == "authors" else []
+    assert tried == computed
+    assert len(calls) == 12 - len(chained)
+    found = read_run(folder)
+    assert (list(found.failed), found.missing) == ([failed, *chained], [])
+    assert re.search(FAILURES[failure], found.failed[failed])
+    assert all(found.failed[name] == f"its target comes from {failed}, which failed" for name in chained)
+    assert not (folder / "cells" / f"{failed}.png").exists()
+    assert compute(experiment, "part")[1] == [failed, *chained]
+    assert contents(folder) == contents(whole)
+
+
+def test_a_predecessor_damaged_meanwhile_fails_what_comes_behind_it(fig3, compute, monkeypatch):
+    def damaged(_, name, __):
+        raise InputError(f"{name}.npz is damaged")
+
+    monkeypatch.setattr(store, "read_array", damaged)
+    folder, _ = compute(small(fig3, target="authors", images="golden_gate", layers="relu1_1"))
+    found = read_run(folder)
+    assert found.failed == {
+        "golden_gate.relu1_1.f001": "golden_gate.relu1_1.f000.npz is damaged",
+        "golden_gate.relu1_1.f002": "its target comes from golden_gate.relu1_1.f001, which failed",
+    }
+
+
+def test_steps_that_explode_fail_with_what_to_do(fig3, compute):
+    folder, computed = compute(small(fig3, **{"optimiser.learning_rate": 1e30, "optimiser.clip": 1e30}))
+    failed = read_run(folder).failed
+    assert list(failed) == computed
+    assert all(re.search("loss .* at pass .*learning_rate", reason) for reason in failed.values())
+
+
+def test_a_full_disk_ends_the_run_and_no_cell_is_failed(fig3, compute, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "write_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        compute(small(fig3))
+    assert list((tmp_path / "run" / "cells").iterdir()) == []
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_folder_deleted_under_a_run_ends_it_before_the_next_cell(fig3, weights_file, images_folder, tmp_path, anew):
+    out = tmp_path / "run"
+
+    def take_away(*_):
+        out.rename(tmp_path / "away")
+        if anew:
+            (out / "cells").mkdir(parents=True)
+
+    with pytest.raises(InputError, match="was deleted or replaced"):
+        run(small(fig3), out, weights_file, images_folder, "cpu", take_away)
+    assert [path.name for path in out.rglob("*")] == (["cells"] if anew else [])
+    assert len(list((tmp_path / "away" / "cells").iterdir())) == 3
+
+
+def test_a_record_says_where_its_cell_was_computed(fig3, compute):
+    folder, (name,) = compute(small(fig3, images="golden_gate", layers="relu1_1", filters=0))
+    where = store.read_record(folder, name)["machine"]
+    assert where == machine(mx.cpu())
+    assert where["processor"]
+    assert where["threads"] == 1
 
 
 def test_kill_9_loses_at_most_the_cell_in_hand(fig3, compute, weights_file, images_folder, tmp_path):

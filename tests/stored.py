@@ -1,0 +1,23 @@
+"""Run folders as a finished run leaves them, for the tests of what reads them."""
+
+import json
+
+import cv2
+
+from fmi_mx import store
+
+
+def finished_run(folder, experiment, pictures, failed=(), width=1):
+    """Writes a run's folder. experiment: as ``as_data`` gives it. pictures: name of a cell -> uint8 (H, W, 3). failed: names of
+    cells that failed. Returns the folder."""
+    specifications = {name: {"name": name} for name in (*pictures, *failed)}
+    (folder / "cells").mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        png = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+        store.save_cell(folder, name, png, {}, {"specification": specifications[name]})
+    for name in failed:
+        store.save_failure(folder, name, {"specification": specifications[name], "failed": "it exploded"})
+    digests = {name: store.data_digest(one) for name, one in specifications.items()}
+    content = {"experiment": experiment, "cells": list(specifications), "specifications": digests, "width": width}
+    (folder / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
