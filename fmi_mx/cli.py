@@ -136,7 +136,7 @@ def _add_machine(groups):
 def _place(text):
     """A path that is given. The empty one is what a shell makes of a variable that is not set."""
     if not text:
-        raise InputError("--out is empty; give a folder, or leave it away")
+        raise argparse.ArgumentTypeError("is empty; give a folder, or leave it away")
     return text
 
 

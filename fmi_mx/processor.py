@@ -3,13 +3,10 @@ threads."""
 
 import os
 import re
-from pathlib import Path
 
-from . import gpu
+from . import gpu, precision
 from .mxnet_setup import usable_cores
-from .precision import instructions
 
-CPUINFO = Path("/proc/cpuinfo")
 _ROUNDING = ("sse4_1", "avx2", "fma", "avx512f", "avx512_vnni")  # what oneDNN's float32 kernels are chosen by
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")  # with which a user keeps oneDNN from some of them
 
@@ -26,7 +23,7 @@ def machine(device):
     names = re.findall(r"^model name\s*:\s*(.*\S)", text, re.M) or ["unknown processor"]
     found = [name for name in _ROUNDING if name in flags]
     limits = [f"{name}={os.environ[name]}" for name in _LIMITS if name in os.environ]
-    return {"processor": names[0], "instructions": [*found, *instructions(), *limits], "threads": threads}
+    return {"processor": names[0], "instructions": [*found, *precision.instructions(), *limits], "threads": threads}
 
 
 def kinds(records):
@@ -43,6 +40,6 @@ def kinds(records):
 
 def _cpuinfo():
     try:
-        return CPUINFO.read_text(encoding="utf-8", errors="replace")
+        return precision.CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux
         return ""

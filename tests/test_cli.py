@@ -5,10 +5,13 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from fmi_mx import cli, precision
 from fmi_mx.mxnet_setup import mx
+from fmi_mx.processor import kinds, machine
 
+FIG3 = ROOT / "experiments" / "fig3.yaml"
 SMALL = ["--set", "long_edge=32", "--set", "layers=[relu1_1, relu2_1]", "--set", "filters=0-1", "--set", "stop.passes=3"]
 
 
@@ -80,11 +83,14 @@ def bad_files(folder):
     (["run", "FIG3", "--weights", "BAD/cut.npz"], "cut or damaged"),
     (["run", "FIG3", "--out", "BAD/is_a_file/run"], "cannot be written"),
     (["run", "FIG3", "--out", "BAD/is_a_file"], "cannot be written"),
+    (["run", "FIG3", "--out", ""], "--out: is empty"),
+    (["claims", "--out", ""], "--out: is empty"),
+    (["bench", "--out", ""], "--out: is empty"),
     (["run", "FIG3", "--weights", "two\nlines"], "two lines: no such file"),
     (["run", "two\nlines.yaml"], "no such file"),
     (["run", "FIG3", "--weights", "w" * 300], "name too long"),
     (["run", "FIG3", "--set", "path=x"], "unknown key 'path'"),
-    (["run", "FIG3", "--set", "seed=2001-13-45"], "not YAML"),
+    (["run", "FIG3", "--set", "seed=2001-13-45"], "seed: must be a whole number"),
     (["run"], "EXPERIMENT.yaml"),
     (["run", "FIG3", "--colour"], "--colour"),
     (["frobnicate"], "frobnicate"),
@@ -146,14 +152,59 @@ def test_interrupted_where_nothing_resumes_does_not_say_so(fmi, monkeypatch):
     assert fmi("bench") == (130, "", "fmi: interrupted\n")
 
 
-def test_what_mxnet_cannot_compute_is_one_line_that_names_the_cell(fmi, monkeypatch):
-    def exhausted(*_):
-        raise mx.base.MXNetError("a page\nof text\nout of memory\n")
+def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
+    """By run and by plot, which draw the figure all the same; the same command tries again."""
+    original, calls = importlib.import_module("fmi_mx.compute").descend, []
 
-    monkeypatch.setattr(importlib.import_module("fmi_mx.compute"), "descend", exhausted)
-    code, _, err = fmi("run", "FIG3", *SMALL)
-    assert (code, err.count("\n")) == (2, 1)
-    assert "cell golden_gate.relu1_1.f000: MXNet cannot compute it (out of memory); is there memory for this long" in err
+    def fail_twice(*arguments):
+        calls.append(arguments)
+        if len(calls) in (2, 3):
+            raise mx.base.MXNetError("a page\nof text\nout of memory\n")
+        return original(*arguments)
+
+    monkeypatch.setattr(importlib.import_module("fmi_mx.compute"), "descend", fail_twice)
+    code, out, err = fmi("run", "FIG3", *SMALL)
+    lines = err.splitlines()
+    assert (code, len(lines)) == (1, 9)
+    reason = "MXNet cannot compute it (out of memory); is there memory for this long_edge?"
+    assert lines[1] == f"[2/8] golden_gate.relu1_1.f001: failed ({reason})"
+    last = "2 of 8 cells failed: golden_gate.relu1_1.f001, golden_gate.relu2_1.f000; the same `fmi run` tries again"
+    assert lines[-1] == last
+    assert fmi("plot", "figures/fig3") == (1, out, f"{last}\n")
+    code, again, err = fmi("run", "FIG3", *SMALL)
+    assert (code, again, len(calls)) == (0, out, 10)
+    assert "failed" not in err
+
+
+def test_cells_of_two_kinds_of_machine_are_counted(fmi, monkeypatch):
+    assert fmi("run", "FIG3", *SMALL)[2].count("\n") == 8
+    here = "; ".join(f"8 on {words}" for words in kinds([{"machine": machine(mx.cpu())}]))
+    other = {"processor": "Another", "instructions": ["avx2"], "threads": 1}
+    monkeypatch.setattr("fmi_mx.runs.machine", lambda _: other)
+    wanted = f"cells of 2 kinds of machine, whose last digits differ: {here}; 4 on Another (up to avx2, threads: 1)"
+    for _ in ("they were computed", "they were stored"):
+        code, _, err = fmi("run", "FIG3", *[one.replace("filters=0-1", "filters=0-2") for one in SMALL])
+        assert (code, err.splitlines()[-1]) == (0, wanted)
+
+
+def test_ctrl_c_while_the_program_is_still_being_imported_is_one_line():
+    """At whatever import it comes."""
+    program = """
+import builtins, sys
+original, wanted = builtins.__import__, sys.argv.pop(1)
+def interrupted(name, *rest):
+    if name == wanted:
+        raise KeyboardInterrupt
+    return original(name, *rest)
+from fmi_mx.__main__ import main
+builtins.__import__ = interrupted
+sys.exit(main())
+"""
+    for module in ("argparse", "yaml", "experiment", "numpy", "materials"):
+        done = subprocess.run([sys.executable, "-c", program, module, "run", str(FIG3)], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (130, ""), module
+        assert done.stderr.startswith("fmi: interrupted"), module
+        assert done.stderr.count("\n") == 1, module
 
 
 def test_fig2_looks_for_no_device(fmi, fig3, tmp_path):
