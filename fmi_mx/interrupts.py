@@ -1,0 +1,41 @@
+"""Ctrl-C ends a command with one KeyboardInterrupt, wherever it comes and however often the key is pressed."""
+
+import _thread
+import signal
+import sys
+import threading
+import time
+
+PATIENCE = 3  # seconds after a Ctrl-C in which a further one is taken for the same
+
+
+class Interrupts:
+    """Handler of SIGINT, and of exceptions that Python cannot pass on, where one was lost.
+
+    A second Ctrl-C while the first is ending the command would be a traceback. One that comes while Python deletes an object
+    is printed and forgotten; here it comes again as soon as that is done.
+    """
+
+    def __init__(self):
+        self._last = -PATIENCE
+
+    def listen(self):
+        """Takes the place of Python's own handlers."""
+        if (
+            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):  # a shell lets it be ignored behind &
+            signal.signal(signal.SIGINT, self._interrupt)
+            sys.unraisablehook = self._unraisable
+
+    def _interrupt(self, *_):
+        now = time.monotonic()
+        if now - self._last >= PATIENCE:
+            self._last = now
+            raise KeyboardInterrupt
+
+    def _unraisable(self, lost):
+        if lost.exc_type is KeyboardInterrupt:
+            self._last = -PATIENCE
+            threading.Timer(0.01, _thread.interrupt_main).start()  # not at once, or it would come in here and be lost again
+        else:
+            sys.__unraisablehook__(lost)
