@@ -23,8 +23,7 @@ setup(
         "pyyaml>=5.4",
         "scikit-image>=0.19",  # the authors' TV denoising; 0.19 has channel_axis
         "tqdm>=4.60",
-        "pooch>=1.6",  # downloads with checksum, retry and progress
-        "requests>=2.20",
+        "requests>=2.20",  # downloads
         "scipy<2",  # MXNet 1.9.1 uses the namespace scipy.sparse.csr, which SciPy 2 removes
         "setuptools; python_version>='3.12'",  # MXNet 1.9.1 imports distutils
     ],

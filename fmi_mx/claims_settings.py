@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from . import entries, images
-from .errors import InputError
-from .experiment import load_experiment
-from .overlay import EXPERIMENTS, lay_over, read_data
+from .errors import InputError, as_line, shown
+from .experiment import check_number, load_experiment
+from .overlay import EXPERIMENTS, lay_over
+from .plain_yaml import read_data
 from .readers import choice, list_of, mapping, number, read_keys, text, whole
 
 SEVERAL = ("images", "styles", "layers", "filters", "seeds")  # of each at least two, or nothing could be compared
@@ -63,9 +64,10 @@ def load_settings(path, overrides):
                 raise InputError(f"{key}: must be at least two, to be compared")
         both = [image for image in settings.images if image in settings.styles]
         if both:
-            raise InputError(f"images and styles both have {', '.join(both)}; an image must be one of the two")
+            raise InputError(f"images and styles both have {shown(both[0])}; an image must be one of the two")
+        check_number(**{key: getattr(settings, key) for key in ("images", "layers", "filters", "seeds")})
     except InputError as error:
-        raise InputError(f"claims {path}: {error}") from error
+        raise InputError(f"claims {as_line(str(path))}: {error}") from error
     return settings
 
 

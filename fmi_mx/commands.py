@@ -5,10 +5,8 @@ raises InputError for whatever is wrong with what the user gave."""
 import sys
 from pathlib import Path
 
-import yaml
-
-from .errors import InputError
-from .overlay import YAML_ERRORS
+from .errors import InputError, shown
+from .plain_yaml import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 
@@ -19,11 +17,13 @@ def _overrides(pairs):
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise InputError(f"--set takes KEY=VALUE, is {pair!r}")
+            raise InputError(f"--set takes KEY=VALUE, is {shown(pair)}")
+        if key in values:
+            raise InputError(f"--set {shown(pair)}: the key {shown(key)} is set twice; set it once")
         try:
-            values[key] = yaml.safe_load(value)
-        except YAML_ERRORS as error:
-            raise InputError(f"--set {pair}: the value is not YAML ({error})") from error
+            values[key] = read_yaml(value)
+        except InputError as error:
+            raise InputError(f"--set {shown(pair)}: {error}") from error
     return values
 
 
@@ -86,7 +86,8 @@ def compare_runs(options):
 def fetch_weights(options):
     """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
     from .convert import read_any, write_canonical
-    from .fetch import fetch_first, read_sources
+    from .fetch import fetch_first
+    from .sources import read_sources
     from .weights import read_weights
 
     target = ROOT / "model" / "vgg19.params"
@@ -105,7 +106,7 @@ def fetch_weights(options):
         else:
             found, downloaded = step
             write_canonical(*found, target)
-            if downloaded:
+            if downloaded not in (None, target):
                 downloaded.unlink()
             print(f"{target}: written")
 
@@ -132,8 +133,8 @@ def check_weights(options):
 
 def normalise_weights(options):
     """``fmi weights normalise``: every filter's mean activation over the paper's images becomes 1."""
-    from .fetch import read_sources
     from .rescale import normalise
+    from .sources import read_sources
 
     names = list(read_sources(ROOT / "experiments" / "images" / "sources.yaml"))
     print(f"{options.to}: {normalise(options.weights, options.to, names, options.images)['network']}")
@@ -165,10 +166,14 @@ def fetch_panels(_):
 
 def _fetch_all(folder):
     """Downloads everything that a folder's sources.yaml lists."""
-    from .fetch import fetch, read_sources
+    from .fetch import PICTURE, fetch
+    from .sources import read_sources
 
     for entry in read_sources(folder / "sources.yaml").values():
-        path, downloaded = fetch(entry, folder)
+        try:
+            path, downloaded = fetch(entry, folder, PICTURE)
+        except InputError as error:
+            raise InputError(f"{error}; `make demo` needs no {folder.name}") from error
         print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right", flush=True)
 
 

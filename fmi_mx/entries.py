@@ -5,6 +5,7 @@ import re
 from . import network
 from .cell import image_name
 from .errors import InputError, shown
+from .readers import file_bytes, one_line
 
 
 def one(read):
@@ -14,8 +15,12 @@ def one(read):
 
 def image(value):
     """The name or path of an image, as a list of one."""
-    if not isinstance(value, str) or not 0 < len(image_name(value)) <= 100:
-        raise InputError(f"must be the name or path of an image, named in at most 100 letters, is {shown(value)}")
+    if not isinstance(value, str) or not value:
+        raise InputError(f"must be the name or path of an image, is {shown(value)}")
+    if max(file_bytes(part) for part in one_line(value).split("/")) > 255 or file_bytes(value) > 4000:
+        raise InputError(f"must be the name or path of an image, is longer than any: {shown(value)}")
+    if not image_name(value) or image_name(value).startswith("."):
+        raise InputError(f"must be the name or path of an image, and the name begin with no dot, is {shown(value)}")
     return [value]
 
 
@@ -29,7 +34,7 @@ def layer(value):
 
 def filters(value):
     """A filter's number, or a range ``first-last`` with both ends, as a list."""
-    ends = re.fullmatch(r"(\d{1,3})-(\d{1,3})", value) if isinstance(value, str) else None
+    ends = re.fullmatch(r"([0-9]{1,3})-([0-9]{1,3})", value) if isinstance(value, str) else None
     if ends and int(ends[1]) <= int(ends[2]) < 512:
         return list(range(int(ends[1]), int(ends[2]) + 1))
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

@@ -1,9 +1,12 @@
-"""The one exception that means: the input is wrong, not the program."""
+"""The one exception that means: the input is wrong, not the program; and how a message shows what the user gave."""
 
 import difflib
 import reprlib
 
 SHOWN = 100  # characters of what the user gave that a message shows
+PATH = 300  # of a path or an address, which is of use only whole
+_KNOWN = 1000  # words that one is compared with
+_BITS = 2000  # of a whole number that is written out; Python takes a second for a million, and refuses some
 
 
 class InputError(ValueError):
@@ -14,20 +17,39 @@ class InputError(ValueError):
 
 
 def nearest(word, known):
-    """Returns `` (did you mean 'x'?)`` for the entry of known (strings) that is nearest to word, or an empty string."""
-    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    """Returns `` (did you mean 'x'?)`` for the entry of known (strings) that is nearest to word, or an empty string; for a
+    word of more characters than are shown, too."""
+    if not isinstance(word, str) or len(word) > SHOWN:
+        return ""
+    comparable = [one for one in list(known)[:_KNOWN] if len(one) <= SHOWN]
+    close = difflib.get_close_matches(word, comparable, n=1)
+    return f" (did you mean {shown(close[0])}?)" if close else ""
 
 
 def shown(value):
     """What the user gave as a message shows it, as Python writes it and not longer than a line: a text, number, list or dict
     of any size and depth, of which no more is written than is shown."""
-    writer = reprlib.Repr()
-    writer.maxlevel, writer.maxstring, writer.maxother, writer.maxlong = 3, SHOWN, SHOWN, SHOWN
-    for kind in ("list", "tuple", "set", "frozenset", "dict", "deque", "array"):
-        setattr(writer, f"max{kind}", 20)
-    try:
-        text = writer.repr(value)
-    except ValueError:  # Python writes no whole number of more than 4300 digits
-        return "a number too long to write"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return as_line(_WRITER.repr(value), SHOWN)
+
+
+def as_line(text, most=PATH):
+    """Somebody else's text (a path, what a library or a server said) as a part of a message: in at most so many characters,
+    and those that do not print, a line break too, as Python escapes them."""
+    start = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[: most + 1])
+    return start if len(start) <= most else f"{start[: most - 3]}..."
+
+
+class _Writer(reprlib.Repr):
+    def __init__(self):
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 3, SHOWN, SHOWN, _BITS
+        for kind in ("list", "tuple", "set", "frozenset", "dict", "deque", "array"):
+            setattr(self, f"max{kind}", 20)
+
+    def repr_int(self, value, level):
+        if value.bit_length() > _BITS:
+            return f"a number of about {round(value.bit_length() * 0.30103)} digits"
+        return super().repr_int(value, level)
+
+
+_WRITER = _Writer()

@@ -1,19 +1,24 @@
 """A figure's YAML file -> an Experiment. Everything that a file can get wrong is refused here, by name."""
 
 import json
+import math
+import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
 from . import network
-from .cell import cells, image_name
-from .errors import InputError
+from .cell import cells
+from .errors import InputError, as_line, shown
 from .optimisers import Stop
-from .overlay import EXPERIMENTS, lay_over, read_data
-from .readers import choice, read_keys
+from .overlay import EXPERIMENTS, lay_over
+from .plain_yaml import read_data
+from .readers import choice, file_bytes, mapping, read_keys
 from .schemas import SCHEMAS
+from .store import LONGEST
 
 FIG3 = EXPERIMENTS / "fig3.yaml"
+PICTURES = 50_000  # that one experiment may have: as many as all filters of all 16 layers from nine images
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,12 @@ def load_experiment(path, /, **overrides):
         lay_over(data, overrides, sorted({key for schema in SCHEMAS.values() for key in schema}))
         return from_data(data)
     except InputError as error:
-        raise InputError(f"experiment {path}: {error}") from error
+        raise InputError(f"experiment {as_line(str(path))}: {error}") from error
 
 
 def from_data(data):
     """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
-    experiment = Experiment(**read_keys(_complete(data), _schema(data)))
+    experiment = Experiment(**read_keys(_complete(mapping(data)), _schema(data)))
     _check_together(experiment)
     return experiment
 
@@ -113,14 +118,46 @@ def _schema(data):
         raise InputError(f"method: {error}") from error
 
 
+def check_number(**lists):
+    """Raises InputError where a picture for each combination of the lists' values would be more than ``PICTURES``."""
+    sizes = [len(values) for values in lists.values()]
+    if math.prod(sizes) > PICTURES:
+        asked = " x ".join(f"{size} {key}" for key, size in zip(lists, sizes))
+        raise InputError(f"{asked} are {math.prod(sizes)} pictures; at most {PICTURES} can be asked for at once")
+
+
 def _check_together(experiment):
-    """What no key can say alone: filters that a layer has, sizes that a layer needs, names that are told apart."""
-    for layer in {layer for cell in cells(experiment) for layer in cell.layers}:
-        network.check_image_size(layer, experiment.long_edge, experiment.long_edge)
+    """What no key can say alone: how many cells there are, filters that a layer has, sizes that a layer needs, names that
+    are told apart."""
+    _check_all_combinations(experiment)
     check_filters(experiment)
-    for key, given in (("images", experiment.images), ("styles", experiment.styles or ())):
-        names = [image_name(image) for image in given]
-        if len(set(names)) < len(names):
-            raise InputError(f"{key}: two of them have one name ({', '.join(names)}); names of files must differ")
+    found = cells(experiment)
+    for layer in {layer for cell in found for layer in cell.layers}:
+        network.check_image_size(layer, experiment.long_edge, experiment.long_edge)
+    _check_names(found)
     if experiment.alpha == experiment.beta == 0:
         raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
+
+
+def _check_all_combinations(experiment):
+    draws = range(experiment.draws or 0)
+    lists = {key: getattr(experiment, key) for key in ("images", "styles", "layers", "filters", "losses")}
+    check_number(**{key: values for key, values in {**lists, "draws": draws}.items() if values})
+
+
+def _check_names(found):
+    """Raises InputError unless each cell has a name that its files can have and that no other cell's files have, also on a
+    disk that takes capitals for small letters, and letters with their accents for letters and accents."""
+    first = {}
+    for cell in found:
+        if file_bytes(cell.name) + LONGEST > 255:
+            raise InputError(f"the name {shown(cell.name)} of {_made_of(cell)} is too long for a file; rename an image")
+        other = first.setdefault(unicodedata.normalize("NFC", cell.name.casefold()), cell)
+        if other is not cell:
+            also = "" if other.name == cell.name else f" (and {shown(cell.name)} is the same on many disks)"
+            both = f"{_made_of(other)} and {_made_of(cell)}"
+            raise InputError(f"{both} give two pictures the name {shown(other.name)}{also}; rename an image")
+
+
+def _made_of(cell):
+    return f"image {shown(cell.image)}" + (f" in style {shown(cell.style)}" if cell.style else "")

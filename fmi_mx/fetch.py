@@ -1,43 +1,39 @@
 """Downloads with a checksum: the weights and the images, from the addresses that sources.yaml lists."""
 
 import hashlib
+import os
+import time
 from pathlib import Path
 
-import pooch
 import requests
-import yaml
+from tqdm import tqdm
 
-from .errors import InputError, nearest
-
-pooch.get_logger().setLevel("ERROR")  # what it says of a try is said here, once
+from .errors import InputError, as_line, nearest, shown
+from .sources import CHECKSUMS, LARGEST
+from .store import aside
 
 TRIES = 3
 TIMEOUT = 30  # seconds without a byte
-_KINDS = ("sha256", "sha1", "md5", "git_blob_sha1")
+PICTURE = 100_000_000  # bytes that an image or a panel may have
 
 
-def read_sources(path):
-    """The entries of a sources.yaml: NAME -> file, url and at least one checksum. Raises InputError where it is missing."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} is missing; downloads work from a clone of the repository, so run `fmi` from there")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def fetch(entry, folder):
+def fetch(entry, folder, most=LARGEST):
     """Downloads one entry of a sources.yaml, unless its file is there and right.
 
-    folder: where the file goes. Returns (path, downloaded). A part of a download never has the file's name, and what fails
-    its checksum is not kept. Raises InputError, with what to do by hand, when three tries have not brought it whole and
-    right, and where another file has its name, which is left alone.
+    folder: where the file goes. most: bytes after which a download is given up whose entry does not say how many it has.
+    Returns (path, downloaded). A part of a download never has the file's name, and what fails its checksum is not kept.
+    Raises InputError, with what to do by hand, when three tries have not brought it whole and right, and where something
+    else has its name, which is left alone.
     """
     path = Path(folder) / entry["file"]
-    if path.is_file():
-        if reason := wrong(path, entry):
-            raise InputError(f"{path} is there but is not the file to be downloaded ({reason}); move it away first")
-        return path, False
-    _download(entry, path)
-    return path, True
+    if not os.path.lexists(path):
+        _download(entry, path, entry.get("bytes", most))
+        return path, True
+    if reason := wrong(path, entry) if path.is_file() else "it is no regular file":
+        raise InputError(
+            f"{as_line(str(path))} is there but is not the file to be downloaded ({reason}); move it away first"
+        )
+    return path, False
 
 
 def fetch_first(sources, folder, read, only=None):
@@ -49,7 +45,7 @@ def fetch_first(sources, folder, read, only=None):
     InputError when there is none, or only is unknown.
     """
     if only is not None and only not in sources:
-        raise InputError(f"source {only!r} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
+        raise InputError(f"source {shown(only)} is not known{nearest(only, sources)}; sources are {', '.join(sources)}")
     for name in [only] if only else sources:
         yield f"{name}: {sources[name]['url']}"
         try:
@@ -71,7 +67,7 @@ def fetch_first(sources, folder, read, only=None):
 def checksums(path):
     """The checksums of a file, kind -> hexadecimal; ``git_blob_sha1`` is git's name for the content in its trees."""
     path = Path(path)
-    digests = {kind: hashlib.new(kind) for kind in _KINDS[:3]}
+    digests = {kind: hashlib.new(kind) for kind in ("sha256", "sha1", "md5")}
     digests["git_blob_sha1"] = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with open(path, "rb") as file:
         while block := file.read(2**20):
@@ -81,15 +77,17 @@ def checksums(path):
 
 
 def wrong(path, entry):
-    """What is wrong with a file by the checksums (and ``bytes``) that its entry has, or an empty string."""
+    """What is wrong with a file by the checksums (and ``bytes``) that its entry has, or an empty string. A file
+    whose entry has no checksum is wrong."""
     size = Path(path).stat().st_size
     if "bytes" in entry and size != entry["bytes"]:
         return f"{size} bytes, not {entry['bytes']}"
     found = checksums(path)
-    for kind in _KINDS:
-        if kind in entry and found[kind] != entry[kind]:
+    kinds = [kind for kind in CHECKSUMS if kind in entry]
+    for kind in kinds:
+        if found[kind] != entry[kind]:
             return f"its {size} bytes have the {kind} {found[kind]}, not {entry[kind]}"
-    return ""
+    return "" if kinds else "no checksum of it is known"
 
 
 def _try(read, path, downloaded):
@@ -102,23 +100,51 @@ def _try(read, path, downloaded):
         raise
 
 
-def _download(entry, path):
-    store = pooch.create(
-        path.parent, base_url="", registry={path.name: None}, urls={path.name: entry["url"]}, retry_if_failed=TRIES - 1
-    )
-    http = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+def _download(entry, path, most):
+    for attempt in range(1, TRIES + 1):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with aside(path) as part:
+                _bring(entry["url"], part, most)
+                if reason := wrong(part, entry):
+                    raise ValueError(reason)
+            return
+        except (requests.RequestException, ValueError) as error:
+            failure = error
+            if attempt < TRIES:
+                time.sleep(attempt)
+        except OSError as error:  # of the disk, or an answer that is too large: another try would end the same way
+            failure = error
+            break
+    no_connection = isinstance(failure, requests.ConnectionError)
+    reason = "no connection" if no_connection else as_line(" ".join(str(failure).split()), 200)
+    expected = ", ".join(f"{kind} {entry[kind]}" for kind in CHECKSUMS if kind in entry)
+    raise InputError(
+        f"{entry['url']} cannot be downloaded ({reason}); try again later, or download it by hand to {as_line(str(path))} "
+        f"({expected})"
+    ) from failure
 
-    def download(url, aside, _):
-        http(url, aside, store)
-        if reason := wrong(aside, entry):
-            raise ValueError(reason)
 
-    try:
-        store.fetch(path.name, downloader=download)
-    except (requests.RequestException, ValueError, OSError) as error:
-        no_connection = isinstance(error, requests.ConnectionError)
-        reason = "no connection" if no_connection else " ".join(str(error).split())
-        expected = ", ".join(f"{kind} {entry[kind]}" for kind in _KINDS if kind in entry)
-        raise InputError(
-            f"{entry['url']} cannot be downloaded ({reason}); try again later, or download it by hand to {path} ({expected})"
-        ) from error
+def _bring(url, part, most):
+    """Writes what an address answers, as it comes, into a file. Raises OSError for an answer of more than most bytes."""
+    as_it_is = {"Accept-Encoding": "identity"}  # a few compressed bytes can be any number
+    with requests.get(url, stream=True, timeout=TIMEOUT, headers=as_it_is, hooks={"response": _leave_body}) as answer:
+        answer.raise_for_status()
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise OSError("the server compresses what it sends")
+        announced, arrived = int(answer.headers.get("Content-Length", 0)), 0
+        if announced > most:
+            raise OSError(f"more than {most} bytes")
+        with open(part, "wb") as file, tqdm(total=announced or None, unit="B", unit_scale=True, ncols=79) as bar:
+            for block in answer.iter_content(2**16):
+                arrived += len(block)
+                if arrived > most:
+                    raise OSError(f"more than {most} bytes")
+                file.write(block)
+                bar.update(len(block))
+
+
+def _leave_body(answer, **_):
+    """What a redirection says beside its address has no end that could be relied on, and nobody reads it."""
+    if answer.is_redirect:
+        answer.close()

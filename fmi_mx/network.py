@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from .errors import InputError, nearest
+from .errors import InputError, nearest, shown
 from .mxnet_setup import mx
 
 # (filters of each convolution, number of convolutions) of the five blocks; a pooling ends each.
@@ -78,7 +78,7 @@ def layer_code(net, name):
 def check_layer(name):
     """Raises InputError, with the layers there are, unless name is one of them."""
     if name not in LAYERS:
-        raise InputError(f"layer {name!r} is not in VGG-19{nearest(name, LAYERS)}; layers are {', '.join(LAYERS)}")
+        raise InputError(f"layer {shown(name)} is not in VGG-19{nearest(name, LAYERS)}; layers are {', '.join(LAYERS)}")
 
 
 def check_filter(layer, number, width=1):
@@ -86,7 +86,7 @@ def check_filter(layer, number, width=1):
     filters = layer_table(width)[layer][1]
     if not 0 <= number < filters:
         of = "" if width == 1 else f" of a network with {Fraction(width)} of VGG-19's filters"
-        raise InputError(f"filter {number} is not in {layer}{of}; its filters are 0 to {filters - 1}")
+        raise InputError(f"filter {shown(number)} is not in {layer}{of}; its filters are 0 to {filters - 1}")
 
 
 def check_image_size(layer, height, width):

@@ -1,27 +1,13 @@
-"""An experiment's YAML file as plain data, and what is laid over it: presets, and single values."""
+"""What is laid over an experiment's data: presets, and single values."""
 
 from pathlib import Path
 
-import yaml
+from .errors import InputError, as_line, nearest, shown
+from .plain_yaml import read_data, read_text
+from .readers import choice, mapping, read_keys
 
-from .errors import InputError, nearest
-from .readers import mapping
-
-# What PyYAML raises for what is not YAML: of its own, and of the conversions that it leaves unguarded.
-YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"  # of the clone
 OPTIMISERS = EXPERIMENTS / "optimisers.yaml"  # the settings that each optimiser starts from
-
-
-def read_data(path):
-    """The keys and values of a YAML file. Raises InputError, without the file's name, where it has none or is not YAML."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("is a directory" if path.is_dir() else "no such file")
-    try:
-        return mapping(yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce))
-    except YAML_ERRORS as error:
-        raise InputError(f"not YAML ({' '.join(str(error).split())})") from error
 
 
 def lay_over(data, overrides, known):
@@ -29,32 +15,50 @@ def lay_over(data, overrides, known):
 
     overrides: dotted key -> value. Two come first, whatever their places: ``preset``, the name of a file of the clone's
     experiments, or a path; and ``optimiser.name``, which brings settings that others may change. known: the keys that a
-    preset may have. Raises InputError for a key that the data does not have.
+    preset may have. Raises InputError for a key that the data does not have, and for two of which one holds the other.
     """
     overrides = dict(overrides)
     if "preset" in overrides:
         _lay_preset(data, overrides.pop("preset"), known)
+    _check_keys(overrides)
     for key in sorted(overrides, key=lambda key: key != "optimiser.name"):
         _replace(data, key, overrides[key])
 
 
+def _check_keys(keys):
+    """Refuses keys of which one holds another: whether ``stop`` or ``stop.passes`` counts, only their order could say."""
+    all_parts = sorted(key.split(".") for key in keys)
+    for parts, following in zip(all_parts, [*all_parts[1:], []]):
+        if not all(parts):
+            raise InputError(f"key {shown('.'.join(parts))} to set has an empty part; write KEY or KEY.KEY")
+        if following[: len(parts)] == parts:
+            both = " and ".join(shown(".".join(one)) for one in (parts, following))
+            raise InputError(f"keys {both} are both to be set, and one holds the other; set one of them")
+
+
 def _lay_preset(data, preset, known):
     """A preset replaces what it shares with the experiment, by plain or dotted keys; its others are for other methods."""
-    path = Path(str(preset))
-    path = path if path.suffix else EXPERIMENTS / f"{preset}.yaml"
     try:
-        values = read_data(path)
+        if not isinstance(preset, str):
+            raise InputError("is no name")
+        values = read_data(preset if Path(preset).suffix else EXPERIMENTS / f"{preset}.yaml")
         if values.pop("preset", None) is None:
             raise InputError("is not a preset, which has the key 'preset'")
+        _check_keys(values)
         for key, value in values.items():
-            first = str(key).split(".")[0]
+            first = key.split(".")[0]
             if first not in known:
-                raise InputError(f"unknown key {key!r}{nearest(first, known)}; known are {', '.join(known)}")
+                raise InputError(f"unknown key {shown(key)}{nearest(first, known)}; known are {', '.join(known)}")
             if first in data:
-                _replace(data, str(key), value)
+                _replace(data, key, value)
     except InputError as error:
-        there = [found.stem for found in sorted(EXPERIMENTS.glob("*.yaml")) if "\npreset:" in found.read_text("utf-8")]
-        raise InputError(f"preset {preset}: {error}; there are {', '.join(there)}{nearest(preset, there)}") from error
+        there, named = _presets(), as_line(preset) if isinstance(preset, str) else shown(preset)
+        raise InputError(f"preset {named}: {error}; there are {', '.join(there)}{nearest(preset, there)}") from error
+
+
+def _presets():
+    """The names of the clone's presets."""
+    return [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if "\npreset:" in read_text(path)]
 
 
 def _replace(data, key, value):
@@ -65,23 +69,12 @@ def _replace(data, key, value):
     for parent in parents:
         place = place.get(parent) if isinstance(place, dict) else None
     if not isinstance(place, dict) or last not in place:
-        known = [str(name) for name in (place if isinstance(place, dict) else data)]
-        raise InputError(f"unknown key {key!r} to set{nearest(last, known)}; known are {', '.join(known)}")
+        known = list(place if isinstance(place, dict) else data)  # the file's, which may have any
+        there = as_line(", ".join(known), 1000)
+        raise InputError(f"unknown key {shown(key)} to set{nearest(last, known)}; known are {there}")
     if key == "optimiser.name" and value != place["name"]:
         choices = read_data(OPTIMISERS)
-        if value not in list(choices):  # it may be anything, a list too
-            raise InputError(f"optimiser: name: must be {' or '.join(choices)}, is {value!r}{nearest(value, choices)}")
-        data["optimiser"] = {"name": value, **choices[value]}
+        name = read_keys({key: value}, {key: choice(*choices)})[key]
+        data["optimiser"] = {"name": name, **mapping(choices[name])}
     else:
         place[last] = value
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML's safe loader, but a key given twice is an error, where YAML would let the last one win in silence."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)

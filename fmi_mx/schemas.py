@@ -67,8 +67,8 @@ _OPTIMISERS = {
 
 
 def _optimiser(value):
-    given = choice(*_OPTIMISERS)(mapping(value).get("name"))
-    kind, schema = _OPTIMISERS[given]
+    name_alone = {"name": mapping(value).get("name")}
+    kind, schema = _OPTIMISERS[read_keys(name_alone, {"name": choice(*_OPTIMISERS)})["name"]]
     settings = read_keys(value, {"name": text, **schema})
     del settings["name"]
     return kind(**settings)
@@ -115,6 +115,6 @@ SCHEMAS = {
         "beta": number(0),
         "normalise": choice(*losses.NORMALISATIONS),
     },
-    "maps": {**_EVERY, **_POOL, **_LAYERS, "filters": list_of(entries.filters), "isolated": whole(0)},
+    "maps": {**_EVERY, **_POOL, **_LAYERS, "filters": list_of(entries.filters), "isolated": whole(0, 511)},
     "images": {**_EVERY, "credits": _credits},
 }

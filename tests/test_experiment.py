@@ -1,8 +1,15 @@
+import math
+import time
+
 import pytest
 import yaml
 
 from fmi_mx import SGD, InputError, Stop, cells, load_experiment
-from fmi_mx.experiment import as_data
+from fmi_mx.experiment import PICTURES, as_data, from_data
+from fmi_mx.overlay import OPTIMISERS
+from fmi_mx.plain_yaml import read_data
+from fmi_mx.readers import file_bytes
+from fmi_mx.schemas import SCHEMAS
 
 
 def test_fig3_is_the_papers(fig3):
@@ -93,24 +100,23 @@ def test_a_dotted_override(fig3):
     ("filters", [1.5], "filters: must be numbers"),
     ("filters", [512], "filter 512 is not in relu1_2; its filters are 0 to 63"),
     ("filters", None, "filters: must be numbers"),
-    ("images", ["a/x.jpg", "b/x.png"], "two of them have one name"),
     ("images", [7], "images: must be the name or path"),
     ("target", "author", "target: must be paper or authors, is 'author' .did you mean 'authors'"),
     ("pool", "mean", "pool: must be avg or max"),
     ("optimiser", 3, "optimiser: must be keys with values"),
-    ("optimiser.name", "adagrad", "optimiser: name: must be sgd"),
+    ("optimiser.name", "adagrad", "optimiser.name: must be sgd"),
     ("optimiser.learning_rate", 0, "learning_rate: must be a number above 0"),
-    ("optimiser.learning_rate", "1e-3", "YAML reads 1e-3 as text"),
+    ("optimiser.learning_rate", "1e-3", "learning_rate: must be a number above 0 and at most 1e.30, is '1e-3'"),
     ("optimiser.learning_rate", float("nan"), "learning_rate: must be a number"),
     ("optimiser.clip", float("inf"), "clip: must be a number"),
     ("optimiser.clip", 1e300, "clip: must be a number above 0 and at most 1e.30"),
     ("optimiser.learning_rate", 1e-320, "learning_rate: must be a number above 0"),
     ("optimiser.decay", 1.5, "decay: must be a number above 0 and at most 1, is 1.5"),
-    ("long_edge", 10**4000, "long_edge: must be a whole number from 16 to 4096, is 1000"),
+    ("long_edge", 10**500, "long_edge: must be a whole number from 16 to 4096, is 1000"),
     ("seed", 10**30, "seed: must be a whole number"),
     ("path", "x", "unknown key 'path' to set"),
-    ("figure", "f" * 101, "at most 100 letters"),
-    ("images", "i" * 101, "at most 100 letters"),
+    ("figure", "f" * 101, "figure: must be a name of letters, digits, - and _, of at most 100 bytes"),
+    ("images", "i" * 256, "images: must be the name or path of an image, is longer than any"),
     ("stop.passes", 0, "passes: must be a whole number from 1 to 1000000, is 0"),
     ("denoise", -0.2, "denoise: must be a number of at least 0"),
     ("figure", "../x", "figure: must be a name"),
@@ -129,16 +135,15 @@ def test_layers_too_deep_for_the_size_are_refused(fig3):
 
 @pytest.mark.parametrize("text, message", [
     ("", "must be keys with values"), ("- a", "must be keys with values"), ("a: [", "not YAML"),
-    ("figure: fig3", "'method' is missing"),
-    ("method: fmi\nseed: 1\nseed: 2", "key 'seed' is given twice"), ("a: " + "[" * 5000, "not YAML"),
-    ("seed: 2001-13-45", "not YAML"), ("seed: !!int x", "not YAML"), ("a: !!bool x", "not YAML"),
-    ("!!python/object/apply:os.system ['true']", "not YAML"),
+    ("figure: fig3", "'method' is missing"), ("method: fmi\nseed: 1\nseed: 2", "line 3: key 'seed' is given twice"),
+    ("seed: 1", "'method' is missing; it is one of fmi, rmci"), ("method: fmy", "method: must be fmi or .* .did you mean"),
 ])  # fmt: skip
 def test_a_file_that_is_no_experiment(tmp_path, text, message):
     path = tmp_path / "x.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         load_experiment(path)
+    assert str(caught.value).startswith(f"experiment {path}: ")
     assert "\n" not in str(caught.value)
 
 
@@ -154,3 +159,135 @@ def test_no_file_and_a_folder(tmp_path):
         load_experiment(tmp_path / "x.yaml")
     with pytest.raises(InputError, match="is a directory"):
         load_experiment(tmp_path)
+
+
+@pytest.mark.parametrize("data", [None, 3, [], "fmi", {}, {"method": []}, {"method": {}}, {"method": "fmi", "stop": None}])
+def test_data_that_are_no_experiment(data):
+    with pytest.raises(InputError):
+        from_data(data)
+
+
+WRONG = {
+    "nothing": None, "yes": True, "text": "x", "empty text": "", "nan": math.nan, "inf": math.inf, "below": -1, "half": 0.5,
+    "huge": 10**5000, "list": [None], "list of lists": [[1, 2]], "mapping": {"x": 1}, "control": "a\x1b[31m",
+    "surrogate": "\ud800", "long": "x" * 10**5,
+}  # fmt: skip
+
+
+def _with_each_key_wrong(data):
+    """(key, kind of value, the data with it)."""
+    for key, value in data.items():
+        yield from ((key, kind, {**data, key: wrong}) for kind, wrong in WRONG.items())
+        if key in ("optimiser", "stop"):
+            yield from ((inner, kind, {**data, key: part}) for inner, kind, part in _with_each_key_wrong(value))
+
+
+@pytest.mark.parametrize("figure", ["fig1", "fig2", "fig3", "fig4", "fig5"])
+def test_a_value_of_the_wrong_kind_is_refused_in_one_short_line(fig3, figure):
+    """Each key of each figure with each of these values: refused by its name, or taken where it is of the right kind."""
+    taken = set()
+    for key, kind, data in _with_each_key_wrong(as_data(load_experiment(fig3.with_name(f"{figure}.yaml")))):
+        try:
+            from_data(data)
+            taken.add((key, kind))
+        except InputError as error:
+            assert key in str(error), (key, kind, str(error))
+            assert str(error).isprintable(), (key, kind)
+            assert len(str(error)) < 500, (key, kind, str(error))
+    numbers = {"alpha", "beta", "start", "denoise", "change"}
+    settings = {"learning_rate", "momentum", "decay", "clip", "weight_decay", "rescale"}
+    expected = {(key, "half") for key in numbers | settings} | {(key, "text") for key in ("figure", "images", "styles")}
+    assert taken <= expected
+    assert ("images", "text") in taken
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_number_is_infinite_or_none(value):
+    """They compare as no number does."""
+    for schema in SCHEMAS.values():
+        for reader in schema.values():
+            with pytest.raises(InputError):
+                reader(value)
+    for name, settings in read_data(OPTIMISERS).items():
+        for key in settings:
+            with pytest.raises(InputError, match=f"{key}: must be"):
+                SCHEMAS["fmi"]["optimiser"]({"name": name, **settings, key: value})
+    for key in ("passes", "change", "every"):
+        with pytest.raises(InputError, match=f"{key}: must be"):
+            SCHEMAS["fmi"]["stop"]({"passes": 1, "change": 1, "every": 1, key: value})
+
+
+@pytest.mark.parametrize("figure, given, message", [
+    ("fig5", {"images": ["a.png", "a.b.png"], "styles": ["b.c.png", "c.png"]},
+     "image 'a.png' in style 'b.c.png' and image 'a.b.png' in style 'c.png' give two pictures the name 'a.b.c.gatys'"),
+    ("fig3", {"images": ["a/x.jpg", "b/x.png"]},
+     "image 'a/x.jpg' and image 'b/x.png' give two pictures the name 'x.relu1_2.f000'"),
+    ("fig2", {"images": ["a/x.jpg", "b/X.jpg"]}, "'x.content' .and 'X.content' is the same on many disks"),
+    ("fig5", {"styles": ["a/s.jpg", "b/s.jpg"]}, "two pictures the name 's.style'"),
+    ("fig1", {"images": ["a/x.jpg", "a/x.png"]}, "two pictures the name 'x.relu5_1.maps'"),
+    ("fig4", {"images": ["a/x.jpg", "a/x.png"]}, "two pictures the name 'x.relu1_1.draw1'"),
+])  # fmt: skip
+def test_two_cells_of_one_name_are_refused(fig3, figure, given, message):
+    with pytest.raises(InputError, match=message):
+        load_experiment(fig3.with_name(f"{figure}.yaml"), **given)
+
+
+def test_letters_with_accents_are_one_name_however_they_are_written(fig3, monkeypatch):
+    monkeypatch.setattr("os.fsencode", lambda name: name.encode())
+    with pytest.raises(InputError, match="the same on many disks"):
+        load_experiment(fig3, images=["caf\u00e9", "cafe\u0301"])
+
+
+def test_a_name_is_measured_in_bytes(fig3, monkeypatch):
+    monkeypatch.setattr("os.fsencode", lambda name: name.encode())
+    longest = "n" * (255 - 21 - len(".relu1_2.f000"))  # .json.123456.fmi-part is 21
+    assert load_experiment(fig3, images=longest).images == (longest,)
+    for name in (longest + "n", "\N{CJK UNIFIED IDEOGRAPH-6F22}" * 80):
+        with pytest.raises(InputError, match="is too long for a file; rename an image"):
+            load_experiment(fig3, images=name)
+    with pytest.raises(InputError, match="figure: must be a name .* of at most 100 bytes"):
+        load_experiment(fig3, figure="\N{CJK UNIFIED IDEOGRAPH-6F22}" * 34)
+
+
+def test_a_name_that_the_locale_cannot_write(monkeypatch):
+    monkeypatch.setattr("os.fsencode", lambda name: name.encode("ascii"))
+    with pytest.raises(InputError, match="cannot be named 'caf\u00e9' in this locale, whose encoding is ascii; set LC_ALL"):
+        file_bytes("caf\u00e9")
+
+
+@pytest.mark.parametrize("name", [
+    "", ".", "..", "/", "a/..", "./.x.png", ".hidden", "a\x00", "a\nb", "a\r.png", "a\tb", "\x1b[31mred", "\x7f", "\x85",
+    "\u2028", "a\udcff.png", "\ud800", "new\nfolder/a.png", "x" * 300 + "/a.png", "a/" * 2500 + "b.png",
+], ids=len)  # fmt: skip
+def test_names_that_no_image_may_have(fig3, name):
+    for figure, key in (("fig3", "images"), ("fig5", "styles")):
+        with pytest.raises(InputError, match=f"{key}: must ") as caught:
+            load_experiment(fig3.with_name(f"{figure}.yaml"), **{key: [name]})
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("name", ["price_$5_and_$6.jpg", "my photo.jpg", "a\u202fb", "-x", "a/b/c.d.png", "no", "1e5.png"])
+def test_names_that_an_image_may_have(fig3, name, monkeypatch):
+    monkeypatch.setattr("os.fsencode", lambda name: name.encode())
+    assert load_experiment(fig3, images=[name]).images == (name,)
+
+
+def test_how_many_pictures_an_experiment_may_have(fig3):
+    """All filters of all layers from two images are 11,008."""
+    atlas = {"layers": ["relu4_1", "relu4_2", "relu5_1"], "filters": "0-511"}
+    assert 2 * 3 * 512 == len(cells(load_experiment(fig3, **atlas))) < PICTURES
+    with pytest.raises(InputError, match="34 images x 3 layers x 512 filters are 52224 pictures; at most 50000"):
+        load_experiment(fig3, images=[f"i{n}" for n in range(34)], **atlas)
+
+
+@pytest.mark.parametrize("given", [
+    {"images": [f"i{n}" for n in range(20000)]}, {"filters": list(range(20000))}, {"filters": ["0-511"] * 20000},
+    {"filters": [10**5000]}, {"layers": ["relu1_1"] * 20000}, {"images": ["x"] * 20000},
+], ids=list)  # fmt: skip
+def test_long_lists_are_refused_at_once(fig3, given):
+    start = time.process_time()
+    with pytest.raises(InputError) as caught:
+        load_experiment(fig3, **given)
+    assert time.process_time() - start < 1
+    assert len(str(caught.value)) < 500

@@ -53,6 +53,10 @@ def test_a_preset_passes_over_the_keys_of_other_methods(tmp_path):
         ("long_edge: 64\nlong_edge: 65", "is given twice"),
         ("long_edge: [", "not YAML"),
         ("long_edge: 1.5", "long_edge: must be a whole number"),
+        ("x" * 1000 + ": 1", "unknown key 'xxx.*known are alpha, beta"),
+        ("stop: {passes: 1}\nstop.every: 2", "keys 'stop' and 'stop.every' are both to be set"),
+        ("stop.: 1", "key 'stop.' to set has an empty part"),
+        ("1: 2", "a key must be text"),
     ],
 )
 def test_a_wrong_preset_is_refused(tmp_path, text, said):
@@ -62,11 +66,39 @@ def test_a_wrong_preset_is_refused(tmp_path, text, said):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("fst", "there are demo, fast .did you mean 'fast'"), ("fig4", "is not a preset"), (3, "there are"), ([], "there are")],
+    [
+        ("fst", "preset fst: no such file or directory; there are demo, fast .did you mean 'fast'"),
+        ("fig4", "is not a preset"),
+        (3, "preset 3: is no name; there are demo, fast"),
+        ([["x" * 1000] * 1000] * 1000, "there are"),
+        (None, "there are"),
+        ("", "there are"),
+        ("..", "there are"),
+        ("/dev/zero", "there are"),
+        ("\x00", "there are"),
+        ("\ud800\n", "there are"),
+        ("x" * 10**5, "there are"),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_preset_is_refused(name, said):
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as caught:
         load_experiment(figure("fig3"), preset=name)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("overrides", [{"stop": {}, "stop.passes": 1}, {"optimiser.name": "sgd", "optimiser": {}}])
+def test_of_two_keys_one_must_not_hold_the_other(overrides):
+    for keys in (overrides, dict(reversed(list(overrides.items())))):
+        with pytest.raises(InputError, match="are both to be set, and one holds the other"):
+            load_experiment(figure("fig3"), **keys)
+
+
+def test_keys_that_begin_alike_may_both_be_set():
+    data = {"stop": {"passes": 1}, "stop_": 2, "a": {"b": 3, "bc": 4}}
+    overlay.lay_over(data, {"stop": 5, "stop_": 6, "a.b": 7, "a.bc": 8}, [])
+    assert data == {"stop": 5, "stop_": 6, "a": {"b": 7, "bc": 8}}
 
 
 def test_a_preset_alone_is_no_experiment():
