@@ -1,5 +1,6 @@
 """``fmi``, and ``python -m fmi_mx``: one line and an exit code, from the first import on."""
 
+import signal
 import sys
 
 INTERRUPTED = 130
@@ -13,10 +14,13 @@ def main():
         Interrupts().listen()
         from .cli import main
 
-        return main()
+        code = main()
     except KeyboardInterrupt:
         print("fmi: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # while Python ends, which lets go of every other handler
+    return code
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Ctrl-C ends a command with one KeyboardInterrupt, wherever it comes and however often the key is pressed."""
 
-import _thread
 import signal
 import sys
 import threading
@@ -36,6 +35,7 @@ class Interrupts:
     def _unraisable(self, lost):
         if lost.exc_type is KeyboardInterrupt:
             self._last = -PATIENCE
-            threading.Timer(0.01, _thread.interrupt_main).start()  # not at once, or it would come in here and be lost again
+            again = signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+            threading.Timer(0.01, *again).start()  # not at once, or it would come in here and be lost again
         else:
             sys.__unraisablehook__(lost)
