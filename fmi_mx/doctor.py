@@ -1,14 +1,13 @@
 """What this machine has for a run, what is missing, and the command that mends it."""
 
-import os
 import sys
 from importlib import metadata
 from pathlib import Path
 
 from . import gpu, precision
 from .errors import InputError
-from .images import find_image
-from .mxnet_setup import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, usable_cores
+from .finding import find_image
+from .mxnet_setup import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, threads, usable_cores
 from .weights import read_weights
 
 PAPER_IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
@@ -89,8 +88,10 @@ def _gpus():
 
 
 def _threads():
-    asked = os.environ.get("OMP_NUM_THREADS", str(usable_cores()))
-    return True, f"threads: {asked}, of {usable_cores()} cores that may be used", ""
+    try:
+        return True, f"threads: {threads()}, of {usable_cores()} cores that may be used", ""
+    except InputError as error:
+        return False, f"threads: {error}", "unset OMP_NUM_THREADS"
 
 
 def _bfloat16():

@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import math
 import os
+import re
 import sys
 import threading
 from importlib import metadata
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from . import gpu
-from .errors import InputError
+from .errors import InputError, shown
 
 # (module of the wheel, library), each after what it needs.
 CUDA_LIBRARIES = (
@@ -39,6 +40,7 @@ CUDA_LIBRARIES = (
     ("nvidia.cudnn", "libcudnn.so.8"),
 )
 _REMOVED_ALIASES = {"bool": bool, "int": int, "float": float, "object": object, "str": str, "complex": complex}
+MOST_THREADS = 1024  # with more, OpenMP ends the process
 _import_lock = threading.Lock()
 
 
@@ -51,6 +53,16 @@ def usable_cores():
     except (OSError, ValueError):  # no cgroup v2, or its quota is "max"
         pass
     return max(1, cores)
+
+
+def threads():
+    """The number of threads that MXNet computes with on a CPU: OMP_NUM_THREADS where it is set, else ``usable_cores()``.
+    Raises InputError where it is set to what OpenMP would not take."""
+    asked = os.environ.get("OMP_NUM_THREADS") or str(usable_cores())
+    first = asked.partition(",")[0].strip()  # those behind are for parallel regions inside others
+    if not re.fullmatch("[0-9]{1,4}", first) or not 0 < int(first) <= MOST_THREADS:
+        raise InputError(f"OMP_NUM_THREADS is {shown(asked)}; it must be from 1 to {MOST_THREADS}, or not be set")
+    return int(first)
 
 
 def installed_builds():
@@ -87,8 +99,10 @@ def load_cuda_libraries(load=ctypes.CDLL):
 
 
 def prepare_environment():
-    """Sets what MXNet reads from the environment at its import; a value the user has set stays."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+    """Sets what MXNet reads from the environment at its import; a value the user has set stays. Raises InputError as
+    ``threads`` does."""
+    found = str(threads())
+    os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS") or found
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     # The same command gives the same bytes: cuDNN's choice of algorithm must not depend on a stopwatch.
     os.environ.setdefault("MXNET_CUDNN_AUTOTUNE_DEFAULT", "0")

@@ -5,7 +5,7 @@ import os
 import re
 
 from . import gpu, precision
-from .mxnet_setup import usable_cores
+from .mxnet_setup import threads
 
 _ROUNDING = ("sse4_1", "avx2", "fma", "avx512f", "avx512_vnni")  # what oneDNN's float32 kernels are chosen by
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")  # with which a user keeps oneDNN from some of them
@@ -14,16 +14,15 @@ _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")  # with which a user keeps 
 def machine(device):
     """What a record says of where a cell was computed. device: ``mx.Context``. Returns a dict: ``processor``, its name;
     ``instructions``, those that it computes with; and ``threads``, of the CPU."""
-    threads = int(re.match(r"\d*", os.environ.get("OMP_NUM_THREADS", ""))[0] or usable_cores())
     if device.device_type == "gpu":
         major, minor = gpu.compute_capabilities()[device.device_id]
-        return {"processor": f"GPU of compute capability {major}.{minor}", "instructions": [], "threads": threads}
+        return {"processor": f"GPU of compute capability {major}.{minor}", "instructions": [], "threads": threads()}
     text = _cpuinfo()
     flags = (re.findall(r"^flags\s*:\s*(.*)$", text, re.M) or [""])[0].split()
     names = re.findall(r"^model name\s*:\s*(.*\S)", text, re.M) or ["unknown processor"]
     found = [name for name in _ROUNDING if name in flags]
     limits = [f"{name}={os.environ[name]}" for name in _LIMITS if name in os.environ]
-    return {"processor": names[0], "instructions": [*found, *precision.instructions(), *limits], "threads": threads}
+    return {"processor": names[0], "instructions": [*found, *precision.instructions(), *limits], "threads": threads()}
 
 
 def kinds(records):

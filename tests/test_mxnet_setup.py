@@ -37,6 +37,23 @@ def test_the_environment_is_prepared_but_the_users_stays(monkeypatch):
     assert os.environ["MXNET_ENFORCE_DETERMINISM"] == "1"
 
 
+@pytest.mark.parametrize("asked, found", [("3", 3), (" 4 ", 4), ("2,3,4", 2), ("", 5), ("1024", 1024)])
+def test_the_users_threads_count(monkeypatch, asked, found):
+    monkeypatch.setattr(mxnet_setup, "usable_cores", lambda: 5)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    mxnet_setup.prepare_environment()
+    assert mxnet_setup.threads() == found
+    assert os.environ["OMP_NUM_THREADS"] == asked or asked == ""
+
+
+@pytest.mark.parametrize("asked", ["abc", "0", "-1", "1.5", "9" * 30, "1025", "٣", ",2", "2;3"])
+def test_threads_that_are_no_number_of_them_are_refused(monkeypatch, asked):
+    """OpenMP would say a line of its own and take what it likes, or end the process."""
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    with pytest.raises(InputError, match="OMP_NUM_THREADS is .*must be from 1 to 1024"):
+        mxnet_setup.prepare_environment()
+
+
 @pytest.mark.parametrize(
     "quota, cores", [("max 100000", 4), ("150000 100000", 2), ("20000 100000", 1), ("900000 100000", 4)]
 )
