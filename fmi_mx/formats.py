@@ -1,193 +1,160 @@
-"""Every foreign format of VGG-19's weights, told apart by content, one short reader each.
+"""Every format of VGG-19's weights that is read, told apart by content, one short reader each. Only the program that reads a
+stranger's file (``apart``) runs them."""
 
-A reader takes a path and returns ``Foreign``: canonical names and axes, the channels still in the source's order.
-"""
-
-import json
-import tempfile
+import importlib
+import os
 import zipfile
-from pathlib import Path
-from typing import Dict, NamedTuple
+from typing import Callable, Dict, NamedTuple
 
-import cv2
 import numpy as np
 
-from . import known, torch_file
-from .errors import InputError
+from . import keras_files, params_file, torch_file
+from .errors import InputError, as_line
+from .naming import check_whole, choose
 from .network import LAYERS
-from .weights import PARAMS_MAGIC, ZIP_MAGIC, read_arrays
+from .stored_numbers import BFLOAT16, Damaged, from_bytes
 
 _CONVOLUTIONS = [name for name, (kind, _, _) in LAYERS.items() if kind == "conv"]
-_TORCHVISION_STD = np.array([0.229, 0.224, 0.225])
+_KERNELS_LAST = "axes (kh, kw, in, out) to (out, in, kh, kw)"
 
 
 class Foreign(NamedTuple):
-    """What a reader returns. arrays: canonical name -> array, (out, in, kh, kw) and (out,). kind: the format. channels:
-    ``RGB`` or ``BGR`` of conv1_1. done: the conversions, in words."""
+    """What a file holds. arrays: canonical name -> array, (out, in, kh, kw) and (out,). kind: the format. scale: what the
+    network is fed, one of ``naming.SCALES``. done: the conversions so far, in words."""
 
     arrays: Dict[str, np.ndarray]
     kind: str
-    channels: str
+    scale: str
     done: tuple = ()
 
 
-def read_foreign(source):
-    """Reads weights of any known format. source: Path of a file, or of the folder of a TensorFlow.js model.
+class Format(NamedTuple):
+    """kind: its name. read: a Path -> ``Foreign``; raises InputError, without the file's name, and whatever its library
+    raises at a damaged file. needs: the modules that it imports."""
 
-    Returns ``Foreign``. Raises InputError, without the file's name, for what is cut or of no known format.
-    """
-    return _reader(source)(source)
+    kind: str
+    read: Callable
+    needs: tuple = ()
 
 
-def _reader(source):
-    """The reader for what a file's first bytes say, or a folder's model.json."""
+def format_of(source):
+    """The ``Format`` that a file's first bytes say. source: Path, of a folder for a TensorFlow.js model. Raises InputError
+    for one that is not known."""
     if source.is_dir():
-        if not (source / "model.json").is_file():
-            raise InputError("is a folder without the model.json of a TensorFlow.js model")
-        return _tensorflow_js
+        return Format("TensorFlow.js", _tensorflow_js)
     with open(source, "rb") as file:
         start = file.read(32)
-    if start.startswith(PARAMS_MAGIC):
-        return _canonical_file
-    if start.startswith(ZIP_MAGIC):
-        return _npz_or_torch
-    if start.startswith(torch_file.MAGIC):
-        return _torch
-    if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return _keras
-    if start.startswith(b"MATLAB 5.0 MAT-file"):
-        return _matconvnet
-    if start.startswith(b"\n"):  # protobuf has no magic number; field 1 of a Caffe network is its name
-        return _caffe
+    for magic, words in _NOT_READ.items():
+        if start.lower().startswith(magic.lower()):
+            raise InputError(f"it is {words}")
+    for magic, found in _FORMATS.items():
+        if start.startswith(magic):
+            return found
+    if start[8:9] == b"{":  # behind the length of what is in the braces
+        return Format("safetensors", _safetensors, ("safetensors",))
     raise InputError(
         "not a format that is known (MXNet .params, .npz, Caffe .caffemodel, MatConvNet .mat, Keras .h5, TensorFlow.js "
-        "folder, PyTorch .pth)"
+        "folder, PyTorch .pth, safetensors)"
     )
 
 
-def _canonical_file(path):
-    return Foreign(read_arrays(path), "MXNet .params or .npz", "RGB")
+def prepare(found):
+    """Imports what reading a ``Format`` needs. Raises InputError where it is not installed."""
+    for module in found.needs:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            reason = as_line(str(error))
+            raise InputError(f"{found.kind} needs {module} ({reason}): pip install -e '.[convert]'") from error
 
 
-def _npz_or_torch(path):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            is_torch = any(name.endswith("/data.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile as error:
-        raise InputError(f"the file is cut or damaged ({error})") from error
-    return _torch(path) if is_torch else _canonical_file(path)
+def _named(kind, names, read):
+    """``Foreign`` of a file whose arrays have names. read: name -> array."""
+    naming = choose(names)
+    arrays = {name: read(key) for name, key in naming.keys.items()}
+    return Foreign(arrays, kind, naming.scale, (naming.said,) if naming.said else ())
+
+
+def _params(path):
+    with params_file.open_params(path) as (names, read):
+        return _named("MXNet .params", names, read)
 
 
 def _torch(path):
-    """torchvision's and jcjohnson's state dictionaries: features.0.weight, ... counting ReLUs and poolings."""
-    tensors = torch_file.read_tensors(path)
-    arrays = {}
-    for number, name in enumerate(LAYERS):
-        for part in ("weight", "bias"):
-            if name in _CONVOLUTIONS and f"features.{number}.{part}" in tensors:
-                arrays[f"{name}_{part}"] = tensors[f"features.{number}.{part}"]
-    if known.is_oxford(arrays):
-        return Foreign(arrays, "PyTorch .pth", "BGR")
-    if "conv1_1_weight" in arrays and arrays["conv1_1_weight"].ndim == 4 and arrays["conv1_1_weight"].shape[1] == 3:
-        scale = 255 * _TORCHVISION_STD[:, None, None]
-        arrays["conv1_1_weight"] = (arrays["conv1_1_weight"] / scale).astype(np.float32)
-    done = (
-        "not Oxford's, so taken as torchvision's: conv1_1 divided by 255 (0.229, 0.224, 0.225)",
-        "remaining difference: torchvision subtracts 255 (0.485, 0.456, 0.406) = (123.675, 116.28, 103.53), not "
-        "(123.68, 116.779, 103.939)",
-    )
-    return Foreign(arrays, "PyTorch .pth", "RGB", done)
+    with torch_file.open_torch(path) as (names, read):
+        return _named("PyTorch .pth", names, read)
+
+
+def _zip(path):
+    with zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    if any(torch_file.is_pickle(name) for name in members):
+        return _torch(path)
+    if "model.weights.h5" in members:
+        raise InputError("it is a .keras archive; model.save_weights('x.weights.h5') writes what is read")
+    with np.load(path, allow_pickle=False) as archive:
+        return _named(".npz", archive.files, archive.__getitem__)
+
+
+def _safetensors(path):
+    """By the library's function that returns the bytes, for NumPy has no bfloat16."""
+    from safetensors import deserialize
+
+    kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": BFLOAT16}
+    found = dict(deserialize(path.read_bytes()))
+
+    def read(name):
+        entry = found[name]
+        if entry["dtype"] not in kinds:
+            raise InputError(f"{name} is {entry['dtype']}, and numbers of {', '.join(kinds)} are read")
+        return from_bytes(entry["data"], kinds[entry["dtype"]]).reshape(entry["shape"])
+
+    return _named("safetensors", sorted(found), read)
 
 
 def _keras(path):
-    """Keras, with or without top: block1_conv1/..., (kh, kw, in, out)."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise InputError("Keras files need h5py: pip install -e '.[convert]'") from error
-    found = {}
-
-    def visit(name, entry):
-        if isinstance(entry, h5py.Dataset) and not name.startswith("optimizer_weights/"):
-            found[name] = entry[()]
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"the file is cut or damaged ({error})") from error
-    return Foreign(_from_keras_names(found), "Keras .h5", "BGR", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
+    return Foreign(keras_files.read_h5(path), "Keras .h5", "BGR", (_KERNELS_LAST,))
 
 
 def _tensorflow_js(folder):
-    """A TensorFlow.js layers model: model.json and its shards, float32 or quantised to uint8 or uint16."""
-    found = {}
-    try:
-        for group in json.loads((folder / "model.json").read_text())["weightsManifest"]:
-            data = b"".join((folder / Path(name).name).read_bytes() for name in group["paths"])
-            found.update(_tensorflow_js_group(data, group["weights"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"the model is cut or damaged ({type(error).__name__}: {error})") from error
-    return Foreign(_from_keras_names(found), "TensorFlow.js", "BGR", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
-
-
-def _tensorflow_js_group(data, weights):
-    """The arrays, by name, that a group's bytes hold one behind the other."""
-    found, offset = {}, 0
-    for weight in weights:
-        stored = weight.get("quantization", {})
-        kind = np.dtype(stored.get("dtype", weight["dtype"])).newbyteorder("<")
-        count = int(np.prod(weight["shape"]))
-        array = np.frombuffer(data, kind, count, offset).reshape(weight["shape"])
-        offset += count * kind.itemsize
-        if "scale" in stored:
-            array = (array * np.float64(stored["scale"]) + stored["min"]).astype(np.float32)
-        found[weight["name"]] = array
-    return found
-
-
-def _from_keras_names(found):
-    """Arrays by path (``.../block1_conv1/...``) as canonical ones, copied, by their number of axes."""
-    arrays = {}
-    for path, array in found.items():
-        for name in _CONVOLUTIONS:
-            if f"block{name[4]}_conv{name[6]}/" in f"{path}/" and array.ndim in (1, 4):
-                key = f"{name}_weight" if array.ndim == 4 else f"{name}_bias"
-                if key in arrays:
-                    raise InputError(f"{key} is there twice, the second time as {path}")
-                arrays[key] = np.array(array.transpose(3, 2, 0, 1) if array.ndim == 4 else array, np.float32, order="C")
-    return arrays
+    return Foreign(keras_files.read_tensorflow_js(folder), "TensorFlow.js", "BGR", (_KERNELS_LAST,))
 
 
 def _matconvnet(path):
     """MatConvNet: a list of layers with weights {(kh, kw, in, out), (out)} (older files: filters and biases)."""
     from scipy.io import loadmat
 
-    arrays = {}
-    try:
-        for layer in loadmat(path, squeeze_me=True, struct_as_record=False)["layers"]:
-            if getattr(layer, "name", "") in _CONVOLUTIONS:
-                pair = layer.weights if hasattr(layer, "weights") else (layer.filters, layer.biases)
-                arrays[f"{layer.name}_weight"] = pair[0].transpose(3, 2, 0, 1)
-                arrays[f"{layer.name}_bias"] = np.reshape(pair[1], -1)
-    except Exception as error:  # scipy raises whatever a damaged file leads it to
-        raise InputError(f"the file is cut or damaged ({type(error).__name__}: {' '.join(str(error).split())})") from error
-    return Foreign(arrays, "MatConvNet .mat", "RGB", ("axes (kh, kw, in, out) to (out, in, kh, kw)",))
+    arrays, names = {}, []
+    for layer in loadmat(path, squeeze_me=True, struct_as_record=False, variable_names=["layers"])["layers"]:
+        name = str(getattr(layer, "name", ""))
+        names.append(name)
+        if name in _CONVOLUTIONS:
+            weight, bias = layer.weights if hasattr(layer, "weights") else (layer.filters, layer.biases)
+            arrays[f"{name}_weight"] = weight.transpose(3, 2, 0, 1)
+            arrays[f"{name}_bias"] = bias.reshape(-1)
+    check_whole(arrays, names)
+    return Foreign(arrays, "MatConvNet .mat", "RGB", (_KERNELS_LAST,))
 
 
 def _caffe(path):
-    """Caffe, read by OpenCV with a network description of our own."""
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as description:
-        description.write(_prototxt())
-        description.flush()
+    """Caffe, read by OpenCV with a network description of our own, which it wants to have in a file: one in memory, so that
+    nothing is left of it whatever happens."""
+    import cv2
+
+    description = os.memfd_create("vgg19.prototxt")
+    os.write(description, _prototxt().encode())
+    try:
+        net = cv2.dnn.readNetFromCaffe(f"/proc/self/fd/{description}", str(path))
+    except cv2.error as error:
+        raise Damaged(f"or no Caffe network of VGG-19: {as_line(error.err)}") from error
+    arrays = {}
+    for name in _CONVOLUTIONS:
         try:
-            net = cv2.dnn.readNetFromCaffe(description.name, str(path))
-            arrays = {}
-            for name in _CONVOLUTIONS:
-                arrays[f"{name}_weight"] = net.getParam(name, 0)
-                arrays[f"{name}_bias"] = net.getParam(name, 1).reshape(-1)
-        except cv2.error as error:
-            raise InputError(f"the file is cut or damaged, or no Caffe network of VGG-19 ({error.err})") from error
+            arrays[f"{name}_weight"] = net.getParam(name, 0)
+            arrays[f"{name}_bias"] = net.getParam(name, 1).reshape(-1)
+        except cv2.error:  # it has no such layer
+            continue
+    check_whole(arrays, ())
     return Foreign(arrays, "Caffe .caffemodel", "BGR")
 
 
@@ -200,3 +167,20 @@ def _prototxt():
         lines.append(f"  convolution_param {{ num_output: {filters} pad: 1 kernel_size: 3 }} }}")
         below = name
     return "\n".join(lines) + "\n"
+
+
+_FORMATS = {
+    params_file.MAGIC[:8]: Format("MXNet .params", _params),
+    b"PK\x03\x04": Format("zip", _zip),
+    torch_file.MAGIC: Format("PyTorch .pth", _torch),
+    b"\x89HDF\r\n\x1a\n": Format("Keras .h5", _keras, ("h5py",)),
+    b"MATLAB 5.0 MAT-file": Format("MatConvNet .mat", _matconvnet, ("scipy.io",)),
+    b"\n": Format("Caffe .caffemodel", _caffe, ("cv2",)),  # protobuf has no magic number; field 1 of a network is its name
+}
+_NOT_READ = {
+    b"MATLAB 7.3 MAT-file": "a MATLAB 7.3 file; save(..., '-v7') writes what is read",
+    b"\x93NUMPY": "a single .npy, and VGG-19 has 32 arrays; np.savez writes what is read",
+    b"<!doctype html": "a web page in place of the file; download it again",
+    b"<html": "a web page in place of the file; download it again",
+    b"version https://git-lfs": "Git LFS's pointer in place of the file; `git lfs pull` gets it",
+}
