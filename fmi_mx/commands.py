@@ -85,10 +85,10 @@ def compare_runs(options):
 
 def fetch_weights(options):
     """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
-    from .convert import read_any, write_canonical
+    from .convert import read_any
     from .fetch import fetch_first
     from .sources import read_sources
-    from .weights import read_weights
+    from .weights import read_weights, write_weights
 
     target = ROOT / "model" / "vgg19.params"
     if target.exists() and options.source is None:
@@ -104,8 +104,8 @@ def fetch_weights(options):
         if isinstance(step, str):
             print(step, flush=True)
         else:
-            found, downloaded = step
-            write_canonical(*found, target)
+            (arrays, provenance), downloaded = step
+            write_weights(arrays, target, provenance)
             if downloaded not in (None, target):
                 downloaded.unlink()
             print(f"{target}: written")
@@ -151,7 +151,7 @@ def diff_weights(options):
     if shapes[0] != shapes[1]:
         raise InputError(f"{options.one} and {options.two} are of two widths (conv1_1_weight {shapes[0]} and {shapes[1]})")
     for name, array in one.items():
-        print(f"{name:16} {np.abs(array - two[name]).max():.3g}")
+        print(f"{name:16} {np.abs(array.astype(np.float64) - two[name]).max():.3g}")
 
 
 def fetch_images(_):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .convert import network_of, provenance_of, write_canonical
+from .convert import network_of, provenance_of
 from .errors import InputError
 from .images import file_digest, find_image, preprocess, read_image
 from .mxnet_setup import mx
 from .network import layer_table, vgg19, width_of
 from .problem import encode
-from .weights import array_digest, check_target, read_weights, to_device
+from .weights import array_digest, check_target, read_weights, to_device, write_weights
 
 LONG_EDGE = 512  # pixels, the authors' size
 
@@ -42,7 +42,8 @@ def normalise(source, target, images, folder):
         "silent": {relu: int((mean == 0).sum()) for relu, mean in means.items()},
         "sha256": {name: array_digest(array) for name, array in result.items()},
     }
-    return write_canonical(result, provenance, target)
+    write_weights(result, target, provenance)
+    return provenance
 
 
 def _made_from(origin, target):
