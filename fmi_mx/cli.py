@@ -22,7 +22,7 @@ def main(arguments=None):
     options = argparse.Namespace(command=None)
     with sturdy():
         try:
-            _parser().parse_args(arguments, options)
+            parser().parse_args(arguments, options)
             code = options.command(options) or 0
             sys.stdout.flush()
         except InputError as error:
@@ -41,12 +41,14 @@ def _refuse(reason):
     return 2
 
 
-def _parser():
-    parser = _Parser(prog="fmi", description="Feature map inversion of VGG-19 with Apache MXNet.")
-    groups = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+def parser():
+    """The parser of the command line, an ``argparse.ArgumentParser`` that raises InputError at one it cannot read. What it
+    gives has ``command``, the function of ``commands`` that is asked for."""
+    fmi = _Parser(prog="fmi", description="Feature map inversion of VGG-19 with Apache MXNet.")
+    groups = fmi.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for add in (_add_experiments, _add_weights_commands, _add_fetches, _add_machine):
         add(groups)
-    return parser
+    return fmi
 
 
 def _add_experiments(groups):
