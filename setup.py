@@ -41,8 +41,8 @@ setup(
             "nvidia-nccl-cu11==2.21.5",
             "nvidia-cudnn-cu11==8.9.6.50",
         ],
-        "convert": ["h5py>=3"],  # Keras files; the other formats need nothing more
-        "dev": ["h5py>=3", "pytest>=7", "pytest-randomly>=3.12", "pytest-xdist>=3", "ruff>=0.4"],
+        "convert": ["h5py>=3", "safetensors>=0.4"],  # Keras files, safetensors; the other formats need nothing more
+        "dev": ["h5py>=3", "safetensors>=0.4", "pytest>=7", "pytest-randomly>=3.12", "pytest-xdist>=3", "ruff>=0.4"],
     },
     entry_points={"console_scripts": ["fmi = fmi_mx.__main__:main"]},
 )

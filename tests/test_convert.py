@@ -31,8 +31,6 @@ def same(ours, arrays, rtol=0.0):
 
 @pytest.mark.parametrize("name", files.EXACT)
 def test_a_format_comes_out_bit_for_bit(arrays, tmp_path, name):
-    if name == "x.safetensors":
-        pytest.importorskip("safetensors")
     source = tmp_path / ("misleading.jpg" if "." in name else name)  # content decides, not the name
     files.EXACT[name](arrays, source)
     provenance = convert(source, tmp_path / "vgg19.params")
@@ -104,7 +102,6 @@ def rounded(arrays, kind):
 def test_numbers_of_16_bits(arrays, tmp_path, name, kind):
     path = tmp_path / name
     if name == "x.safetensors":
-        pytest.importorskip("safetensors")
         files.write_safetensors(arrays, path, {"float16": "F16", "bfloat16": "BF16"}[kind])
     else:
         entries, data = torch_files.stored(arrays, {"float16": "<f2", "bfloat16": "bfloat16"}[kind])
@@ -135,8 +132,6 @@ def test_a_cut_file_is_refused(arrays, tmp_path, name):
 
 @pytest.mark.parametrize("name", files.ALL)
 def test_a_layer_that_is_missing_is_named_and_so_are_the_first_names_there(arrays, tmp_path, name):
-    if name == "x.safetensors":
-        pytest.importorskip("safetensors")
     files.ALL[name]({key: array for key, array in arrays.items() if not key.startswith("conv3_2")}, tmp_path / name)
     with pytest.raises(InputError, match="^conv3_2_weight is missing, and 1 more") as caught:
         read_here(tmp_path / name)
