@@ -78,8 +78,9 @@ print(peaks[1], peaks[-1])
 """  # noqa: E501
 
 
-def test_relu5_2_at_512_fits_in_1_5_gb_and_passes_add_nothing():
+def test_relu5_2_at_512_fits_in_2_gb_and_passes_add_nothing():
+    """0.7 GB on processors with AVX2; MXNet's convolutions for older ones need 1.9."""
     done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, encoding="utf-8")
     second, last = map(float, done.stdout.split())  # MXNet makes its workspaces in the first two passes
-    assert last < 1.5
-    assert last - second < 0.02  # the largest code has 0.05 GB
+    assert last < 2.0
+    assert last - second < 0.04  # the largest code has 0.05 GB
