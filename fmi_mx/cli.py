@@ -6,9 +6,11 @@ import sys
 
 from . import commands
 from .commands import ROOT
-from .errors import InputError
+from .errors import InputError, as_line
 from .overlay import EXPERIMENTS
 from .streams import sturdy
+
+LONGEST = 5000  # characters of a message
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,19 +27,34 @@ def main(arguments=None):
             parser().parse_args(arguments, options)
             code = options.command(options) or 0
             sys.stdout.flush()
-        except InputError as error:
-            return _refuse(error)
-        except OSError as error:  # no right to read or write, a name too long, a full disk
-            return _refuse(f"{error.filename or ''} {error.strerror or error}")
+            return code
         except KeyboardInterrupt:
-            resumes = options.command in (commands.run_experiment, commands.assess_claims)
-            print(f"fmi: interrupted{'; the same command resumes' if resumes else ''}", file=sys.stderr)
-            return 130
-    return code
+            return _interrupted(options.command)
+        except Exception as error:
+            if _came_of_an_interrupt(error):
+                return _interrupted(options.command)
+            if isinstance(error, InputError):
+                return _refuse(error)
+            if isinstance(error, OSError):  # no right to read or write, a name too long, a full disk
+                return _refuse(f"{error.filename or ''} {error.strerror or error}")
+            raise
+
+
+def _interrupted(command):
+    resumes = command in (commands.run_experiment, commands.assess_claims)
+    print(f"fmi: interrupted{'; the same command resumes' if resumes else ''}", file=sys.stderr)
+    return 130
+
+
+def _came_of_an_interrupt(error):
+    """Whether an exception is what a library has made of Ctrl-C, as an import in C does."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _refuse(reason):
-    print("fmi: error:", " ".join(str(reason).split()), file=sys.stderr)
+    print("fmi: error:", as_line(" ".join(str(reason).split()), LONGEST), file=sys.stderr)
     return 2
 
 

@@ -28,12 +28,14 @@ def _overrides(pairs):
 
 
 def run_experiment(options):
-    """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints."""
+    """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints. Returns 1 where
+    cells failed, else 0."""
     from . import figures
     from .cell import cells
     from .experiment import load_experiment
     from .mxnet_setup import choose_device
     from .precision import remark
+    from .processor import kinds
     from .progress import Progress
     from .runs import run
 
@@ -44,17 +46,33 @@ def run_experiment(options):
         sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
     progress = Progress(cells(experiment), sys.stderr)
     try:
-        run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
+        records = run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
     finally:
         progress.close()
-    print(figures.draw(out))
+    machines = kinds(records)
+    if len(machines) > 1:
+        counted = "; ".join(f"{count} on {words}" for words, count in machines.items())
+        print(f"cells of {len(machines)} kinds of machine, whose last digits differ: {counted}", file=sys.stderr)
+    return _draw(out)
 
 
 def plot_figure(options):
-    """``fmi plot``: draws the figure of a finished run again."""
-    from . import figures
+    """``fmi plot``: draws the figure of a finished run again. Returns 1 where cells failed or are missing, else 0."""
+    return _draw(options.folder)
 
-    print(figures.draw(options.folder))
+
+def _draw(folder):
+    """Draws a run's figure, prints its path and says which cells are not in it. Returns the exit code."""
+    from . import figures
+    from .finished import listed, read_run
+
+    print(figures.draw(folder))
+    finished = read_run(folder)
+    for what, names in (("failed", list(finished.failed)), ("missing", finished.missing)):
+        if names:
+            verb = f"{len(names)} of {len(finished.specifications)} cells {what}"
+            print(f"{verb}: {listed(names)}; the same `fmi run` tries again", file=sys.stderr)
+    return 1 if finished.failed or finished.missing else 0
 
 
 def assess_claims(options):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import cli, precision
+from fmi_mx import InputError, cli, precision
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.processor import kinds, machine
 
@@ -142,6 +142,18 @@ def test_interrupted_says_that_it_resumes(fmi, monkeypatch):
     code, _, err = fmi("run", "FIG3", *SMALL)
     assert code == 130
     assert err == "fmi: interrupted; the same command resumes\n"
+
+
+@pytest.mark.parametrize("made", [ImportError("initialization failed"), InputError("it cannot be imported"), OSError("x")])
+def test_what_a_library_makes_of_an_interrupt_is_one(fmi, monkeypatch, made):
+    def interrupt(*_, **__):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise made from error
+
+    monkeypatch.setattr("fmi_mx.bench.bench", interrupt)
+    assert fmi("bench") == (130, "", "fmi: interrupted\n")
 
 
 def test_interrupted_where_nothing_resumes_does_not_say_so(fmi, monkeypatch):
