@@ -21,6 +21,7 @@ setup(
         "opencv-python>=4.5.5,<4.12",  # 4.12 and newer ask for NumPy 2
         "matplotlib>=3.6",
         "pyyaml>=5.4",
+        "pillow>=10.1",  # headers and colour profiles of images; 10.1 is for Python 3.8 to 3.12
         "scikit-image>=0.19",  # the authors' TV denoising; 0.19 has channel_axis
         "tqdm>=4.60",
         "requests>=2.20",  # downloads

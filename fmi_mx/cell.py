@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -27,8 +29,10 @@ def cells(experiment):
 
 
 def image_name(image):
-    """The name that an image, given by name or by path, has in the names of cells."""
-    return Path(image).stem if Path(image).suffix else Path(image).name
+    """The name that an image, given by name or by path, has in the names of cells: without its folder and without a suffix
+    of ``IMAGE_SUFFIXES``, in any case."""
+    path = Path(image)
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
 
 
 def _fmi_cells(experiment):

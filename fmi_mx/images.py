@@ -1,96 +1,86 @@
 """Images on their way in (file -> mean-subtracted float) and out (float -> clipped, denoised PNG)."""
 
 import hashlib
-from itertools import product
-from pathlib import Path
 
 import numpy as np
-import skimage
 
-from .errors import InputError, nearest
+from .decoder import decoded, opencv, whole_pixels
+from .errors import InputError, as_line, shown
+from .header import read_header
+from .profiles import conversion
 
 MEAN = np.array([123.68, 116.779, 103.939], dtype=np.float32)  # RGB, of the images that VGG-19 was trained on
 SMALLEST = 16  # pixels: one position of the deepest convolutions
 LARGEST = 4096  # pixels: relu1_1's code of such a square has 2^30 numbers, half of what MXNet's 32-bit sizes hold
+MOST = 800_000_000  # pixels of an image file: a museum's scan has 713 million
+LONGEST = 1_000_000  # pixels of its side, as libpng has it
+AT_ONCE, STRIP = 2**26, 2**22  # pixels: of an image larger than the first no more than a strip is worked on at a time
 PIXELS = ("authors", "paper")
 STYLE_SIZES = ("authors", "paper")
-PACKAGED = Path(skimage.__file__).with_name("data")  # coffee, astronaut and others that scikit-image carries
-
-
-def find_image(name, folder):
-    """The file of an image.
-
-    name: a path, or a name to be found as NAME.jpg or NAME.png in folder, or else in ``PACKAGED``. Returns a Path. Raises
-    InputError when there is no such file, and names the images that are in folder.
-    """
-    path = Path(name)
-    if path.suffix or path.parent != Path("."):
-        if not path.is_file():
-            raise InputError(f"image {name}: {'is a directory' if path.is_dir() else 'no such file'}")
-        return path
-    for place, suffix in product((Path(folder), PACKAGED), (".jpg", ".png")):
-        path = place / f"{name}{suffix}"
-        if path.is_file():
-            return path
-    there = sorted({p.stem for suffix in ("jpg", "png") for p in Path(folder).glob(f"*.{suffix}")})
-    hint = f"images there: {', '.join(there)}{nearest(name, there)}" if there else "no images there; `fmi images fetch`"
-    raise InputError(f"image {name!r} is not in {folder} as {name}.jpg or {name}.png; {hint}")
 
 
 def read_image(path):
-    """An image file as RGB, uint8 (H, W, 3).
+    """An image file as RGB, uint8 (H, W, 3), as its owner sees it.
 
-    Grey becomes three equal channels, 16 bits become 8, EXIF rotation is applied. Raises InputError for what OpenCV cannot
-    read, for transparent pixels (they have no colour to invert), for floating-point pixels, for WebP with EXIF (whose
-    rotation OpenCV does not see), and below 16 pixels a side.
+    Grey becomes three equal channels and 16 bits become 8. EXIF's rotation is applied, and colours of an embedded profile
+    are converted to sRGB, see ``conversion``. Of several images (an animation, pages) it is the first. Raises InputError for
+    what ``read_header`` and ``check_size`` refuse, damaged files, and transparent pixels: they have no colour to invert.
     """
-    raw = decode(path, as_it_is=True)
-    if raw is None:
-        raise InputError(f"image {path}: not an image that OpenCV can read (PNG, JPEG, TIFF, BMP and WebP are)")
-    if raw.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"image {path}: pixels are {raw.dtype}; 8 or 16 bits are allowed, so convert it first")
-    if raw.ndim == 3 and raw.shape[2] == 4 and raw[..., 3].min() < np.iinfo(raw.dtype).max:
-        raise InputError(f"image {path}: has transparent pixels, which have no colour; flatten it onto a background first")
-    start = Path(path).read_bytes()
-    if start[:4] == b"RIFF" and b"EXIF" in start:
-        raise InputError(f"image {path}: is WebP with EXIF, whose rotation cannot be read; save it as PNG first")
-    height, width = raw.shape[:2]
-    check_size(path, height, width)
-    return decode(path)
+    header, name = read_header(path), as_line(str(path))
+    check_size(name, header.height, header.width)
+    try:
+        pixels = whole_pixels(path, header)
+    except MemoryError as error:
+        raise InputError(f"image {name}: takes more memory than there is; make it smaller first") from error
+    cv2, found = opencv(), conversion(header.profile, header.grey)
+    for rows in _strips(pixels):
+        rgb = cv2.cvtColor(pixels[rows], cv2.COLOR_BGR2RGB)
+        pixels[rows] = found.convert(rgb) if found else rgb  # in place: it may have gigabytes
+    return pixels
+
+
+def remark(path):
+    """What the owner of an image should know of how ``read_image`` takes it, as one line, or an empty string.
+
+    Raises InputError as ``read_header``.
+    """
+    header, said = read_header(path), []
+    if header.several:
+        said.append("holds several images, of which the first is taken")
+    if found := conversion(header.profile, header.grey):
+        said.append(f"its colours are converted from {shown(found.name)} to sRGB")
+    return f"image {as_line(str(path))}: {'; '.join(said)}" if said else ""
+
+
+def decode(path):
+    """A picture that this program wrote, uint8 (H, W, 3) RGB, or None where it is gone or damaged."""
+    cv2 = opencv()
+    pixels, _ = decoded(path, cv2.IMREAD_COLOR)
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def check_size(image, height, width):
-    """Raises InputError for an image, named by its path, with a side below 16 pixels."""
+    """Raises InputError for an image, named by its path, of fewer pixels a side or of more in all than are allowed."""
+    size = f"image {image}: is {width}x{height} pixels"
     if min(height, width) < SMALLEST:
-        raise InputError(f"image {image}: is {width}x{height} pixels; both sides must be at least {SMALLEST}")
+        raise InputError(f"{size}; both sides must be at least {SMALLEST}")
+    if height * width > MOST or max(height, width) > LONGEST:
+        raise InputError(f"{size}; at most {MOST // 10**6} million in all and {LONGEST} a side are read, so make it smaller")
 
 
-def decode(path, as_it_is=False):
-    """An image file as OpenCV decodes it, or None: RGB, uint8 (H, W, 3), turned as its EXIF says; or as_it_is, with the
-    channels, bits and rotation that it has."""
-    cv2 = _opencv()
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-        if as_it_is:
-            return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    except (FileNotFoundError, cv2.error):  # gone; or empty, or of a size beyond OpenCV's limits
-        return None
-
-
-def _opencv():
-    """OpenCV, imported at its first use: where its own libraries are missing, `fmi doctor` has to run all the same."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise InputError(f"OpenCV cannot be imported ({error}); `fmi doctor` says what mends it") from error
-    cv2.setLogLevel(0)  # what cannot be read is said here, in one line
-    return cv2
+def _strips(image):
+    """Slices of an image's rows, of STRIP pixels each or a single row: what is made of one is small beside the image."""
+    rows = max(1, STRIP // image.shape[1])
+    return [slice(start, start + rows) for start in range(0, image.shape[0], rows)]
 
 
 def file_digest(path):
     """SHA-256 of a file's bytes, hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(2**20), b""):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def scaled_size(height, width, long_edge, pixels):
@@ -127,12 +117,21 @@ def preprocess_style(image, content_size, long_edge, pixels, style_size):
 
 
 def _resize(image, size, smooth):
-    """float32 (M, N, 3) of the size asked for; smooth: average what is made smaller, else bilinear alone."""
-    cv2 = _opencv()
+    """float32 (M, N, 3) of the size asked for; smooth: average what is made smaller, else bilinear alone.
+
+    A large image is never float32 as a whole: its width is resized strip by strip, and then the height of the result.
+    """
+    cv2 = opencv()
     height, width = size
     shrinks = height * width < image.shape[0] * image.shape[1]
     interpolation = cv2.INTER_AREA if smooth and shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image.astype(np.float32), (width, height), interpolation=interpolation)
+    if image.shape[0] * image.shape[1] > AT_ONCE:
+        thin = np.empty((image.shape[0], width, 3), np.float32)
+        for rows in _strips(image):
+            strip = image[rows].astype(np.float32)
+            thin[rows] = cv2.resize(strip, (width, len(strip)), interpolation=interpolation)
+        image = thin
+    return cv2.resize(image.astype(np.float32, copy=False), (width, height), interpolation=interpolation)
 
 
 def _as_input(image):
@@ -161,18 +160,18 @@ def clipped(image):
 
 def lab(picture):
     """A picture, (M, N, 3) RGB in 0..255, in CIELAB: float64 (M, N, 3), L from 0 to 100."""
-    cv2 = _opencv()
+    cv2 = opencv()
     return cv2.cvtColor(picture.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB).astype(np.float64)
 
 
 def fitted(picture, size):
     """A picture, uint8 (H, W, 3), brought to size (M, N): averaged over areas where it is made smaller."""
-    cv2 = _opencv()
+    cv2 = opencv()
     smaller = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
     return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
 def png_bytes(picture):
     """The PNG file of a picture, uint8 (M, N, 3) RGB, as bytes."""
-    cv2 = _opencv()
+    cv2 = opencv()
     return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()

@@ -7,7 +7,8 @@ import numpy as np
 from .cell import cells
 from .errors import InputError
 from .experiment import check_filters
-from .images import file_digest, find_image, preprocess, preprocess_style, read_image
+from .finding import find_image
+from .images import file_digest, preprocess, preprocess_style, read_image
 from .mxnet_setup import choose_device
 from .network import check_image_size, width_of
 from .weights import read_weights, to_device, weights_digest

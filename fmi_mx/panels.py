@@ -4,6 +4,7 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes, grey_opening
 
 from .errors import InputError
+from .header import read_header
 from .images import read_image
 
 BACKGROUND = 32  # levels by which a pixel of a cell, or of its frame, differs from the background in some channel
@@ -11,12 +12,19 @@ STROKE = 24  # the strokes of letters are narrower than 1/24 of the panel's shor
 FILLED = 1 / 6  # of what the fullest row (or column) of pixels has of cells, which even one cell of five exceeds
 UNLIKE = 0.1  # by which the sizes of cells may differ from one another
 SMALLEST = 32  # pixels of a cell's side: below that no texture is left
+MOST = 50_000_000  # pixels of a panel, which take 12 s and 2.5 GB; a page at 600 dots an inch has 35 million
 
 
 def read_panel(path, rows, columns):
-    """The cells of a panel's file, as ``find_cells`` returns them. Raises InputError, naming the file, where it is no image
-    or its grid is another than rows x columns."""
+    """The cells of a panel's file, as ``find_cells`` returns them. Raises InputError, naming the file, where it is no image,
+    has more than MOST pixels, or its grid is another than rows x columns."""
     try:
+        header = read_header(path)
+        if header.width * header.height > MOST:
+            raise InputError(
+                f"is {header.width}x{header.height} pixels; at most {MOST // 10**6} million are searched for cells, so make it "
+                "smaller"
+            )
         return find_cells(read_image(path), rows, columns)
     except InputError as error:
         reason = str(error)

@@ -7,7 +7,8 @@ import numpy as np
 
 from .convert import network_of, provenance_of
 from .errors import InputError
-from .images import file_digest, find_image, preprocess, read_image
+from .finding import find_image
+from .images import file_digest, preprocess, read_image
 from .mxnet_setup import mx
 from .network import layer_table, vgg19, width_of
 from .problem import encode

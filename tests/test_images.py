@@ -1,33 +1,58 @@
 import hashlib
+import io
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from pictures import RGB, SMOOTH, encoded, oriented, png, saved
+from PIL import Image, ImageOps
 from skimage.restoration import denoise_tv_chambolle
 from skimage.transform import resize
 
-from fmi_mx import InputError
+from fmi_mx import InputError, images
+from fmi_mx.header import read_header
 from fmi_mx.images import (
     MEAN,
+    decode,
     file_digest,
-    find_image,
     fitted,
     png_bytes,
     postprocess,
     preprocess,
     preprocess_style,
     read_image,
+    remark,
     scaled_size,
 )
 
-RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+GREY = SMOOTH[..., 0]
+RGBA = np.dstack([SMOOTH, np.full(SMOOTH.shape[:2], 255, np.uint8)])
 
 
-def saved(tmp_path, image, name="x.png", **options):
-    path = tmp_path / name
-    Image.fromarray(image).save(path, **options)
+def written(folder, data, name="x"):
+    path = folder / name
+    path.write_bytes(data)
     return path
+
+
+def as_tiff(pixels, **options):
+    """The bytes of a TIFF as tifffile writes it, which knows more kinds than Pillow."""
+    data = io.BytesIO()
+    tifffile.imwrite(data, pixels, **options)
+    return data.getvalue()
+
+
+def refused(path, message):
+    """Asserts that an image is refused, in one line of a few hundred letters, and with this in it."""
+    with pytest.raises(InputError) as error:
+        read_image(path)
+    assert message in str(error.value)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 500
 
 
 def test_colours_come_out_as_rgb(tmp_path):
@@ -39,77 +64,226 @@ def test_grey_becomes_three_equal_channels(tmp_path):
     np.testing.assert_array_equal(grey, np.repeat(RGB[..., :1], 3, axis=2))
 
 
-def test_16_bits_become_8(tmp_path):
-    path = tmp_path / "x.png"
-    cv2.imwrite(str(path), RGB[..., ::-1].astype(np.uint16) * 257)
-    np.testing.assert_array_equal(read_image(path), RGB)
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+@pytest.mark.parametrize("pixels", [RGB, RGB[..., 0]], ids=["colours", "grey"])
+def test_16_bits_become_8(tmp_path, name, pixels):
+    path = tmp_path / name
+    cv2.imwrite(str(path), pixels[..., ::-1].astype(np.uint16) * 257 if pixels.ndim == 3 else pixels.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(read_image(path), np.broadcast_to(pixels.reshape(20, 30, -1), RGB.shape))
 
 
-def test_an_opaque_alpha_is_dropped_and_a_transparent_one_refused(tmp_path):
-    opaque = np.dstack([RGB, np.full((20, 30), 255, np.uint8)])
-    np.testing.assert_array_equal(read_image(saved(tmp_path, opaque)), RGB)
-    opaque[3, 4, 3] = 254
-    with pytest.raises(InputError, match="transparent"):
-        read_image(saved(tmp_path, opaque))
+def test_a_name_that_is_no_utf_8_makes_no_difference(tmp_path):
+    path = written(tmp_path, encoded(SMOOTH, "PNG"), os.fsdecode(b"\xff.png"))
+    np.testing.assert_array_equal(read_image(path), SMOOTH)
 
 
-def test_grey_with_alpha(tmp_path):
-    opaque = np.dstack([RGB[..., 0], np.full((20, 30), 255, np.uint8)])
-    np.testing.assert_array_equal(read_image(saved(tmp_path, opaque)), np.repeat(RGB[..., :1], 3, axis=2))
-    opaque[0, 0, 1] = 0
-    with pytest.raises(InputError, match="transparent"):
-        read_image(saved(tmp_path, opaque))
+OPAQUE = {
+    "RGBA": encoded(RGBA, "PNG"),
+    "RGBA of 16 bits": png(RGBA.astype(">u2") * 257, 16, 6),
+    "grey": encoded(RGBA[..., 2:], "PNG"),
+    "palette, no pixel": png(np.minimum(GREY, 200), 8, 3, [(b"PLTE", bytes(768)), (b"tRNS", b"\xff" * 255 + b"\0")]),
+    "a colour, no pixel": png(SMOOTH, 8, 2, [(b"tRNS", bytes(6))]),
+    "TIFF": as_tiff(RGBA, photometric="rgb", extrasamples=["unassalpha"]),
+    "WebP": encoded(RGBA, "WEBP", lossless=True),
+}
 
 
-def test_exif_rotation_is_applied(tmp_path):
-    smooth = cv2.resize(RGB, (300, 200), interpolation=cv2.INTER_CUBIC)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned clockwise by a quarter
-    read = read_image(saved(tmp_path, smooth, "x.jpg", exif=exif, quality=95))
-    assert read.shape == (300, 200, 3)
-    assert np.abs(read.astype(float) - np.rot90(smooth, -1)).mean() < 6
+@pytest.mark.parametrize("kind", OPAQUE)
+def test_transparency_that_no_pixel_has_is_passed_over(tmp_path, kind):
+    path = written(tmp_path, OPAQUE[kind])
+    flags = cv2.IMREAD_COLOR
+    np.testing.assert_array_equal(read_image(path), cv2.imread(str(path), flags)[..., ::-1])
 
 
-def test_webp_is_read_but_not_with_exif(tmp_path):
-    smooth = cv2.GaussianBlur(RGB, (0, 0), 3)
-    plain = read_image(saved(tmp_path, smooth, "x.webp", lossless=True))
-    np.testing.assert_array_equal(plain, smooth)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    with pytest.raises(InputError, match="WebP with EXIF"):
-        read_image(saved(tmp_path, smooth, "y.webp", exif=exif))
+HOLE = RGBA.copy()
+HOLE[3, 4, 3] = 254
+TRANSPARENT = {
+    "RGBA": encoded(HOLE, "PNG"),
+    "RGBA of 16 bits": png(HOLE.astype(">u2") * 257, 16, 6),
+    "grey and alpha": encoded(HOLE[..., 2:], "PNG"),
+    "grey and alpha of 16 bits": png(HOLE[..., 2:].astype(">u2") * 257, 16, 4),
+    "palette": png(GREY, 8, 3, [(b"PLTE", bytes(768)), (b"tRNS", b"\xff" * int(GREY[0, 0]) + b"\0")]),
+    "an index": encoded(GREY, "PNG", transparency=int(GREY[0, 0])),
+    "a colour": encoded(SMOOTH, "PNG", transparency=tuple(SMOOTH[0, 0].tolist())),
+    "a grey": png(GREY, 8, 0, [(b"tRNS", bytes([0, GREY[0, 0]]))]),
+    "a grey of 16 bits": png(GREY.astype(">u2") * 257, 16, 0, [(b"tRNS", bytes([GREY[0, 0]] * 2))]),
+    "a grey of 1 bit": png(np.packbits(GREY > 127, axis=1), 1, 0, [(b"tRNS", b"\0\1")], (160, 120)),
+    "WebP": encoded(HOLE, "WEBP", lossless=True),
+    "TIFF": as_tiff(HOLE, photometric="rgb", extrasamples=["unassalpha"]),
+    "TIFF, multiplied": as_tiff(HOLE, photometric="rgb", extrasamples=["assocalpha"]),
+    "TIFF, not named so": as_tiff(HOLE, photometric="rgb", extrasamples=["unspecified"]),
+    "TIFF, grey": as_tiff(HOLE[..., 2:], photometric="minisblack", extrasamples=["unassalpha"]),
+    "TIFF, palette": Image.fromarray(SMOOTH).convert("PA"),
+}
 
 
-def test_floating_point_pixels_are_refused(tmp_path):
-    path = tmp_path / "x.tiff"
-    cv2.imwrite(str(path), RGB.astype(np.float32) / 255)
-    with pytest.raises(InputError, match="float32"):
-        read_image(path)
+@pytest.mark.parametrize("kind", TRANSPARENT)
+def test_transparency_of_every_kind_is_refused(tmp_path, kind):
+    image = TRANSPARENT[kind]
+    path = written(tmp_path, image) if isinstance(image, bytes) else saved(tmp_path, image, "x.tif")
+    refused(path, "flatten it onto a background first")
 
 
-@pytest.mark.parametrize("data", [b"", b"this is text\n" * 100, b"P4\n99999999 99999999\n"])
-def test_what_is_no_image_is_refused(tmp_path, data):
-    path = tmp_path / "x.jpg"
-    path.write_bytes(data)
-    with pytest.raises(InputError, match="not an image"):
-        read_image(path)
+@pytest.mark.parametrize("orientation", [0, *range(1, 9), 9])
+@pytest.mark.parametrize("name, options", [
+    ("x.jpg", {"quality": 100, "subsampling": 0}), ("x.png", {}), ("x.tif", {}), ("x.webp", {"lossless": True}),
+])  # fmt: skip
+def test_exif_rotation_is_applied(tmp_path, name, options, orientation):
+    path = saved(tmp_path, SMOOTH, name, exif=oriented(orientation), **options)
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB")).astype(int)
+    read = read_image(path)
+    assert read.shape == wanted.shape
+    assert np.abs(read - wanted).max() <= (2 if name == "x.jpg" else 0)
 
 
-def test_one_pixel_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is 1x1 pixels; both sides must be at least 16"):
-        read_image(saved(tmp_path, RGB[:1, :1]))
+def test_exif_that_cannot_be_read_is_passed_over(tmp_path):
+    for number, exif in enumerate((b"Exif\0\0nothing", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0" + bytes(60000))):
+        for name, options in (("x.webp", {"lossless": True}), ("x.png", {})):
+            path = saved(tmp_path, SMOOTH, f"{number}{name}", exif=exif, **options)
+            np.testing.assert_array_equal(read_image(path), SMOOTH)
 
 
-def test_find_image(tmp_path):
-    path = saved(tmp_path, RGB, "golden_gate.png")
-    assert find_image("golden_gate", tmp_path) == path
-    assert find_image(str(path), "elsewhere") == path
-    with pytest.raises(InputError, match="did you mean 'golden_gate'"):
-        find_image("golden_gat", tmp_path)
-    with pytest.raises(InputError, match="fmi images fetch"):
-        find_image("golden_gate", tmp_path / "empty")
-    with pytest.raises(InputError, match="is a directory"):
-        find_image(str(tmp_path), tmp_path)
+KINDS = {
+    "CMYK JPEG": (Image.fromarray(SMOOTH).convert("CMYK"), "x.jpg", "its pixels are inks (CMYK)"),
+    "CMYK TIFF": (Image.fromarray(SMOOTH).convert("CMYK"), "x.tif", "its pixels are inks (CMYK)"),
+    "LAB": (Image.fromarray(SMOOTH).convert("LAB"), "x.tif", "its pixels are CIELAB"),
+    "float": (Image.fromarray(GREY).convert("F"), "x.tif", "its pixels are floating-point numbers"),
+    "float RGB": (as_tiff(SMOOTH.astype(np.float32), photometric="rgb"), "x.tif", "of 8 or 16 bits"),
+    "32 bits": (Image.fromarray(GREY).convert("I"), "x.tif", "its pixels are numbers of more than 16 bits or with a sign"),
+    "signed": (as_tiff(GREY.astype(np.int8)), "x.tif", "with a sign"),
+    "signed, 16 bits": (as_tiff(GREY.astype(np.int16)), "x.tif", "with a sign"),
+    "GIF": (Image.fromarray(GREY), "x.gif", "PNG, JPEG, TIFF, BMP and WebP"),
+    "PPM": (Image.fromarray(SMOOTH), "x.ppm", "PNG, JPEG, TIFF, BMP and WebP"),
+    "empty": (b"", "x.jpg", "not an image"),
+    "text": (b"this is text\n" * 100, "x.jpg", "not an image"),
+    "one pixel": (Image.fromarray(RGB[:1, :1]), "x.png", "is 1x1 pixels; both sides must be at least 16"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_that_are_not_read_are_refused_by_name(tmp_path, kind):
+    image, name, message = KINDS[kind]
+    refused(written(tmp_path, image, name) if isinstance(image, bytes) else saved(tmp_path, image, name), message)
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    for path, message in ((tmp_path / "pipe.png", "is no regular file"), ("/dev/zero", "is no regular file"),
+                          (tmp_path, "is no regular file"), (tmp_path / "loop.png", "no such file"),
+                          (tmp_path / "none.png", "no such file"), (tmp_path / ("x" * 5000), "no such file")):  # fmt: skip
+        refused(path, message)
+
+
+WHOLE = {
+    "PNG": encoded(SMOOTH, "PNG"),
+    "JPEG": encoded(SMOOTH, "JPEG", quality=95),
+    "JPEG, progressive": encoded(SMOOTH, "JPEG", quality=95, progressive=True),
+    "JPEG with a thumbnail": encoded(SMOOTH, "JPEG", exif=b"Exif\0\0" + encoded(GREY, "JPEG"), quality=95),
+    "TIFF": encoded(SMOOTH, "TIFF"),
+    "TIFF, LZW": encoded(SMOOTH, "TIFF", compression="tiff_lzw"),
+    "TIFF, data last": as_tiff(SMOOTH, photometric="rgb", compression="zlib", rowsperstrip=10),
+    "BMP": encoded(SMOOTH, "BMP"),
+    "WebP": encoded(SMOOTH, "WEBP", lossless=True),
+    "WebP, lossy": encoded(SMOOTH, "WEBP"),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_file_that_is_cut_off_is_refused(tmp_path, kind, capfd):
+    """Wherever it is cut; and it says nothing but its one line."""
+    data = WHOLE[kind]
+    assert read_image(written(tmp_path, data)).shape == SMOOTH.shape
+    for length in (*range(0, 64, 9), *np.linspace(64, len(data) - 1, 12, dtype=int), len(data) - 12):
+        with pytest.raises(InputError):
+            read_image(written(tmp_path, data[:length], "cut"))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "JPEG, progressive", "TIFF, LZW", "TIFF, data last"])
+def test_damage_in_the_middle_is_refused(tmp_path, kind, capfd):
+    """In formats that can tell: a BMP cannot, nor can a TIFF that is not compressed."""
+    data = WHOLE[kind]
+    refused(written(tmp_path, data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :]), "image")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_stands_behind_a_jpeg_is_not_its_end(tmp_path):
+    """A JPEG that was cut off, and one with something appended that has an end marker, as phones make them."""
+    data = WHOLE["JPEG"]
+    assert read_image(written(tmp_path, data + b"\xff\xda\xff\xd8" + bytes(100))).shape == SMOOTH.shape
+    refused(written(tmp_path, data[: len(data) // 2]), "is cut off before its end")
+
+
+@pytest.mark.parametrize("data, message", [
+    (png(np.zeros((0, 0)), 1, 0, size=(32000, 32000)), "is 32000x32000 pixels; at most 800 million in all"),
+    (png(np.zeros((0, 0)), 8, 2, size=(40000, 30000)), "is 40000x30000 pixels; at most 800 million in all"),
+    (png(np.zeros((0, 0)), 8, 2, size=(2**31 - 1, 2**31 - 1)), "pixels; at most 800 million in all"),
+    (png(np.zeros((0, 0)), 8, 2, size=(1_000_001, 16)), "at most 800 million in all and 1000000 a side"),
+    (png(np.zeros((0, 0)), 8, 2, size=(20000, 20000)), "is damaged"),
+    (png(np.zeros((0, 0)), 8, 2, size=(0, 20)), "image"),
+    (WHOLE["BMP"][:18] + b"\xff\xff\xff\x7f" + WHOLE["BMP"][22:], "pixels; at most 800 million in all"),
+    (WHOLE["JPEG"].replace(b"\x08\x00\x78\x00\xa0", b"\x08\xff\xdc\xff\xdc"), "is 65500x65500 pixels; at most 800 million"),
+], ids=["one bit", "over 2^30", "largest", "long", "too little data", "none", "BMP", "JPEG"])  # fmt: skip
+def test_the_size_is_judged_by_the_header(tmp_path, data, message):
+    assert len(data) < 100_000
+    refused(written(tmp_path, data), message)
+
+
+@pytest.mark.parametrize("width, height", [(1_000_000, 2), (2, 1_000_000)])
+def test_the_longest_side_is_none_too_long_for_opencv(tmp_path, width, height, monkeypatch):
+    path = written(tmp_path, png(np.zeros((height, -(-width // 8)), np.uint8), 1, 0, size=(width, height)))
+    monkeypatch.setattr(images, "SMALLEST", 1)
+    assert read_image(path).shape == (height, width, 3)
+
+
+def test_a_size_that_pillow_refuses_is_none_of_our_business(tmp_path, recwarn):
+    header = read_header(written(tmp_path, png(np.zeros((0, 0)), 1, 0, size=(28_000, 28_000))))
+    assert (header.width, header.height) == (28_000, 28_000)
+    assert not recwarn
+    assert 0 < Image.MAX_IMAGE_PIXELS < 28_000**2
+
+
+def test_where_memory_is_short_it_is_said(tmp_path):
+    path = written(tmp_path, png(np.zeros((12000, 1500), np.uint8), 1, 0, size=(12000, 12000)))
+    code = """if True:
+        import resource, sys
+        import cv2, fmi_mx.images
+        now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + 3 * 10**8,) * 2)
+        try:
+            fmi_mx.images.read_image(sys.argv[1])
+        except fmi_mx.InputError as error:
+            print(error)
+    """
+    said = subprocess.run([sys.executable, "-c", code, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+    assert said.stdout.decode() == f"image {path}: takes more memory than there is; make it smaller first\n"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "MPO", "WEBP"])
+def test_of_several_images_the_first_is_taken_and_it_is_said(tmp_path, kind):
+    if kind == "WEBP" and tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11):
+        pytest.skip("this OpenCV reads no animated WebP")
+    path = tmp_path / "x"
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind == "MPO" else {}
+    first, *others = [Image.fromarray(np.full((64, 48, 3), level, np.uint8)) for level in (50, 150, 250)]
+    first.save(path, kind, save_all=True, append_images=others, **options)
+    assert read_image(path).shape == (64, 48, 3)
+    assert np.abs(read_image(path).astype(int) - 50).max() <= 1
+    assert remark(path) == f"image {path}: holds several images, of which the first is taken"
+
+
+def test_there_is_nothing_to_remark_on_an_ordinary_image(tmp_path):
+    assert remark(saved(tmp_path, RGB)) == ""
+
+
+def test_a_picture_of_ours_that_is_gone_or_damaged_is_none(tmp_path, capfd):
+    path = written(tmp_path, png_bytes(SMOOTH))
+    np.testing.assert_array_equal(decode(path), SMOOTH)
+    for data in (png_bytes(SMOOTH)[:-100], b"text", b""):
+        assert decode(written(tmp_path, data)) is None
+    assert decode(tmp_path / "none.png") is None
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("shape, pixels, size", [
@@ -134,6 +308,15 @@ def test_the_papers_pixels():
     small = preprocess(RGB, 15, "paper")
     wanted = RGB.reshape(10, 2, 15, 2, 3).mean((1, 3)) - [123.68, 116.779, 103.939]
     np.testing.assert_allclose(small[0].transpose(1, 2, 0), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("pixels", ["authors", "paper"])
+@pytest.mark.parametrize("long_edge", [16, 37, 160, 300])
+def test_a_large_image_is_resized_strip_by_strip(monkeypatch, pixels, long_edge):
+    whole = preprocess(SMOOTH, long_edge, pixels)
+    monkeypatch.setattr(images, "AT_ONCE", 1000)
+    monkeypatch.setattr(images, "STRIP", 7 * SMOOTH.shape[1])
+    np.testing.assert_allclose(preprocess(SMOOTH, long_edge, pixels), whole, atol=1e-3)
 
 
 def test_a_style_image_takes_the_contents_size_or_keeps_its_shape():

@@ -4,7 +4,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from fmi_mx.colourfulness import colourfulness
-from fmi_mx.images import PACKAGED, fitted, read_image
+from fmi_mx.finding import PACKAGED
+from fmi_mx.images import fitted, read_image
 from fmi_mx.intricacy import intricacy, periodic, structure, surrogate
 
 SIZE = 96, 128

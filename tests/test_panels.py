@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from fmi_mx import InputError
 from fmi_mx.figures import grid
@@ -120,7 +121,14 @@ def test_an_error_names_the_file(tmp_path):
     path = tmp_path / "panel.png"
     cv2.imwrite(str(path), rendered(2, 2))
     assert len(read_panel(path, 2, 2)) == 2
-    for file, message in ((path, f"panel {path}: a grid of 5 x 5"), (tmp_path / "none.png", "none.png: not an image")):
+    (tmp_path / "text.png").write_bytes(b"text")
+    Image.new("1", (10000, 10000)).save(tmp_path / "large.png")
+    for file, message in (
+        (path, f"panel {path}: a grid of 5 x 5"),
+        (tmp_path / "none.png", "none.png: no such file"),
+        (tmp_path / "text.png", "text.png: not an image"),
+        (tmp_path / "large.png", "large.png: is 10000x10000 pixels; at most 50 million"),
+    ):
         with pytest.raises(InputError) as error:
             read_panel(file, 5, 5)
         assert message in str(error.value)
