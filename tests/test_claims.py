@@ -18,7 +18,8 @@ from fmi_mx.cli import main
 from fmi_mx.colourfulness import colourfulness
 from fmi_mx.descriptors import positions
 from fmi_mx.energy_vectors import energy_vectors, gram_matrices, total_variation
-from fmi_mx.images import MEAN, PACKAGED, decode, postprocess, preprocess, preprocess_style, read_image
+from fmi_mx.finding import PACKAGED
+from fmi_mx.images import MEAN, decode, postprocess, preprocess, preprocess_style, read_image
 from fmi_mx.intervals import Bootstrap, Estimate, variance_components
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.random_weights import he_normal
