@@ -32,8 +32,8 @@ SETTINGS_fig3 := images=golden_gate target=authors
 SETTINGS_fig4 := images=golden_gate draws=12
 
 # Which settings made a panel? What the paper says of the figure's own key or what the authors' code does, both poolings, Oxford's
-# weights and normalised ones. Fig. 3 with the fast preset, which changes the looks of the others (README, "The strokes of PMCI").
-# SET changes what these leave open.
+# weights and normalised ones. Fig. 3 with the fast preset, which changes the looks of the others (docs/faithful.md, "The
+# strokes of PMCI"). SET changes what these leave open. What came out: docs/panels.md.
 TRIALS        := settings-fig3 settings-fig4 settings-fig5
 KEY_fig3      := target
 KEY_fig4      := draw

@@ -47,7 +47,7 @@ def markdown(report):
     found += [
         f"Inversions at long edge {settings['long_edge']}, {len(settings['filters'])} filters of each layer, "
         f"{len(settings['images'])} images, {len(settings['seeds'])} seeds; {share} intervals, {settings['resamples']} "
-        "resamples. The README says what is measured and when a claim holds.",
+        "resamples. docs/claims.md says what is measured and when a claim holds.",
         "",
     ]
     if report["width"] != 1:
