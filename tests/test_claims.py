@@ -338,10 +338,11 @@ stop: {passes: 6, change: 0.01, every: 5}
 
 def command(folder, *overrides):
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
-    values = [f"descent={folder / 'tiny.yaml'}", "images=[astronaut, coffee]", "styles=[ihc, rocket]", "filters=0-2",
-              "layers=[relu1_2, relu3_2]", "long_edge=48", "crops.long_edge=96", "resamples=100", *overrides]  # fmt: skip
+    values = {"descent": folder / "tiny.yaml", "images": "[astronaut, coffee]", "styles": "[ihc, rocket]", "filters": "0-2",
+              "layers": "[relu1_2, relu3_2]", "long_edge": 48, "crops.long_edge": 96, "resamples": 100}  # fmt: skip
+    values.update(override.split("=") for override in overrides)
     return ["claims", "--weights", str(SMALL), "--images", str(folder), "--device", "cpu", "--out", str(folder / "out"),
-            *(word for value in values for word in ("--set", value))]  # fmt: skip
+            *(word for key, value in values.items() for word in ("--set", f"{key}={value}"))]  # fmt: skip
 
 
 def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
