@@ -14,7 +14,7 @@ from .experiment import Experiment
 from .finished import listed
 from .images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
 from .intricacy import periodic, surrogate
-from .materials import Materials, gather
+from .materials import Materials, gather, remarks
 from .network import check_image_size, width_of
 from .precision import remark
 from .progress import Progress
@@ -73,6 +73,7 @@ def compute(settings, out, weights, images, device, stream):
                 for name, file in (("trained", weights), ("random", folder / "random.params"))
                 for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
         stream.write(remark(transfer.precision, device_of(materials.weights)))
+        stream.writelines(f"{line}\n" for line in remarks(transfer, images))
         _run_all([*jobs, (folder / "pmci", transfer, weights, images)], device, stream)
         names = [image_name(image) for image in settings.images]
         records = _read(settings, folder, names, by_seed, store.read_record)

@@ -33,6 +33,7 @@ def run_experiment(options):
     from . import figures
     from .cell import cells
     from .experiment import load_experiment
+    from .materials import remarks
     from .mxnet_setup import choose_device
     from .precision import remark
     from .processor import kinds
@@ -44,6 +45,8 @@ def run_experiment(options):
     figures.check_place(out)
     if experiment.precision:
         sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
+    for line in remarks(experiment, options.images):
+        print(line, file=sys.stderr)
     progress = Progress(cells(experiment), sys.stderr)
     try:
         records = run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)

@@ -8,7 +8,7 @@ from .cell import cells
 from .errors import InputError
 from .experiment import check_filters
 from .finding import find_image
-from .images import file_digest, preprocess, preprocess_style, read_image
+from .images import file_digest, preprocess, preprocess_style, read_image, remark
 from .mxnet_setup import choose_device
 from .network import check_image_size, width_of
 from .weights import read_weights, to_device, weights_digest
@@ -50,6 +50,13 @@ def gather(experiment, weights, folder, device):
     except InputError as error:
         raise InputError(f"weights {weights}: {error}") from error
     return Materials(sources, to_device(arrays, choose_device(device)), weights_digest(arrays))
+
+
+def remarks(experiment, folder):
+    """What the owners of an experiment's images should know of how they are taken, a line each. folder: of the images.
+    Raises InputError as ``gather`` does for an image."""
+    lines = [remark(find_image(image, folder)) for image in (*experiment.images, *(experiment.styles or ()))]
+    return [line for line in lines if line]
 
 
 def _check_sizes(experiment, cell, sources):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from fmi_mx import InputError, cli, precision
 from fmi_mx.mxnet_setup import mx
@@ -49,6 +50,15 @@ def test_a_precision_that_the_processor_lacks_is_said_to_be_another(fmi, monkeyp
     code, _, err = fmi("run", "FIG3", *chosen, *SMALL)
     assert code == 0
     assert err.startswith(f"{line}[1/8]")
+
+
+def test_what_is_made_of_an_image_is_said_in_a_line(fmi, images_folder, tmp_path):
+    first, second = (Image.open(images_folder / f"{name}.png") for name in ("golden_gate", "neckarfront"))
+    first.save(tmp_path / "animated.png", save_all=True, append_images=[second.resize(first.size)])
+    code, _, err = fmi("run", "FIG3", *SMALL, "--set", f"images={tmp_path / 'animated.png'}")
+    assert code == 0
+    assert err.splitlines()[0] == f"image {tmp_path / 'animated.png'}: holds several images, of which the first is taken"
+    assert err.count("\n") == 5
 
 
 def bad_files(folder):
