@@ -46,6 +46,15 @@ def spans(page):
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
 
 
+def test_what_is_opened_by_backticks_is_closed():
+    for page in PAGES:
+        fences = re.findall(r"^.*```.*$", text_of(page), re.M)
+        assert [line for line in fences if not re.fullmatch(r" *```\w*", line)] == [], page
+        assert len(fences) % 2 == 0, page
+        paragraphs = re.split(r"\n\s*\n|^ *```.*$", text_of(page), flags=re.M)
+        assert [one for one in paragraphs if one.count("`") % 2] == [], page
+
+
 def command_lines(page):
     """Everything that a page shows of a shell, each a list of words: in blocks, and between backticks."""
     shell = re.compile(r"\s*([A-Z_]+=|--[a-z]|(make|fmi) )")
