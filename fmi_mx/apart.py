@@ -44,34 +44,36 @@ def read(path, canonical=False):
     room = ROOM + 3 * size
     with _program("canonical" if canonical else "any", room, seconds, os.path.realpath(path)) as (process, answers):
         deadline = time.monotonic() + _PATIENCE * seconds
-        header = _received(answers, HEADER, deadline)
-        width, said = _header(header) if len(header) == HEADER else (None, None)
-        if said:
-            numbers = _received(answers, 4 * sum(map(np.prod, weight_shapes(width).values())), deadline)
-            if arrays := _arrays(numbers, width):
-                return Foreign(arrays, **said)
-        raise InputError(_death(process, deadline, seconds, room))
+        foreign = _foreign(answers, deadline)
+        if foreign is None:
+            raise InputError(_death(process, deadline, seconds, room))
+        return foreign
 
 
 def _size(path, folders):
     """Bytes of a file, or of all in a folder. Raises InputError for what is neither, is too large or may not be read; it is
     not opened for that, since a FIFO or a device may never answer."""
-    try:
-        found = os.stat(path)
-        size = _folder_size(path) if folders and stat.S_ISDIR(found.st_mode) else found.st_size
-    except FileNotFoundError as error:
-        raise InputError("no such file") from error
-    except (OSError, ValueError) as error:  # NUL in the name
-        raise InputError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    if not (stat.S_ISREG(found.st_mode) or folders and stat.S_ISDIR(found.st_mode)):
+    found = _stat(path)
+    is_folder = folders and stat.S_ISDIR(found.st_mode)
+    if not is_folder and not stat.S_ISREG(found.st_mode):
         raise InputError(f"it {_kind(found.st_mode)}; give a file")
+    if not os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK):
+        raise InputError("it cannot be read (no right to)")
+    size = _folder_size(path) if is_folder else found.st_size
     if not size:
         raise InputError("it is empty")
     if size > LARGEST:
         raise InputError(f"it has {size / 1e6:.0f} MB; weights of VGG-19 have at most {LARGEST / 1e6:.0f}")
-    if not os.access(path, os.R_OK):
-        raise InputError("it cannot be read (no right to)")
     return size
+
+
+def _stat(path):
+    try:
+        return os.stat(path)
+    except FileNotFoundError as error:
+        raise InputError("no such file") from error
+    except (OSError, ValueError) as error:  # ValueError: NUL in the name
+        raise InputError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _kind(mode):
@@ -84,13 +86,14 @@ def _folder_size(folder):
     if not os.path.isfile(os.path.join(folder, "model.json")):
         raise InputError("it is a folder without the model.json of a TensorFlow.js model")
     size, home = 0, os.path.realpath(folder)
-    for entry in os.scandir(folder):
-        mode = entry.stat().st_mode
-        if os.path.dirname(os.path.realpath(entry.path)) != home:
-            raise InputError(f"{shown(entry.name)} in it is a link that leads out of the folder")
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise InputError(f"{shown(entry.name)} in it {_kind(mode)}; files are read")
-        size += entry.stat().st_size if stat.S_ISREG(mode) else 0
+    for name in os.listdir(folder):
+        place = os.path.join(folder, name)
+        if os.path.dirname(os.path.realpath(place)) != home:
+            raise InputError(f"{shown(name)} in it is a link that leads out of the folder")
+        found = _stat(place)
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise InputError(f"{shown(name)} in it {_kind(found.st_mode)}; files are read")
+        size += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return size
 
 
@@ -140,36 +143,34 @@ def _received(pipe, count, deadline):
     return data[:got]
 
 
-def _header(data):
-    """The network's width and the fields of ``Foreign`` beside its arrays; None, None where they are not as they should be.
-    Raises InputError with the program's words where it says that the file cannot be read."""
-    first, *rest = (as_line(line, _LINE) for line in data.tobytes().decode("utf-8", "replace").rstrip().split("\n")[:_LINES])
+def _foreign(answers, deadline):
+    """``Foreign`` as the program gives it on a pipe; None where it has not given all, or not as it should. Raises InputError
+    with the program's words where it says that the file cannot be read."""
+    lines = _received(answers, HEADER, deadline).tobytes().decode("utf-8", "replace").rstrip().split("\n")
+    first, *rest = (as_line(line, _LINE) for line in lines[:_LINES])
     if first == FAILED and rest:
         raise InputError(rest[0])
     width = next((width for width in WIDTHS if str(width) == first), None)
     if width is None or len(rest) < 2 or rest[0] not in SCALES:
-        return None, None
-    return width, {"scale": rest[0], "kind": rest[1], "done": tuple(rest[2:])}
-
-
-def _arrays(data, width):
-    """The network's arrays, name -> float32, that bytes hold one behind the other; None where they are too few."""
-    arrays, offset = {}, 0
-    for name, shape in weight_shapes(width).items():
-        end = offset + 4 * int(np.prod(shape))
-        if end > data.size:
-            return None
-        arrays[name] = data[offset:end].view("<f4").astype(np.float32).reshape(shape)
-        offset = end
-    return arrays
+        return None
+    shapes = weight_shapes(width)
+    ends = np.cumsum([4 * np.prod(shape) for shape in shapes.values()])
+    numbers = _received(answers, ends[-1], deadline)
+    if numbers.size < ends[-1]:
+        return None
+    parts = zip(shapes.items(), np.split(numbers, ends[:-1]))
+    arrays = {name: part.view("<f4").astype(np.float32).reshape(shape) for (name, shape), part in parts}
+    return Foreign(arrays, kind=rest[1], scale=rest[0], done=tuple(rest[2:]))
 
 
 def _death(process, deadline, seconds, room):
-    """Why a program has said nothing, in words."""
+    """Why a program has not said all, in words."""
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(max(0, min(5, deadline - time.monotonic())))
+        process.wait(max(0, min(1, deadline - time.monotonic())))
     if process.returncode == -signal.SIGXCPU:
         what = f"takes its reader more than {seconds} s of computing"
+    elif process.returncode is None and time.monotonic() < deadline:
+        what = "makes its reader answer nonsense"
     elif process.returncode is None:
         what = f"takes its reader more than {_PATIENCE * seconds} s"
     elif process.returncode == -signal.SIGKILL:

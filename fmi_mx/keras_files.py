@@ -20,7 +20,10 @@ def read_h5(path):
     import h5py
 
     with h5py.File(path, "r") as file:
-        file.id.links.visit(_refuse_links, info=True)
+        # A callback's exception would be lost in HDF5; what one returns ends the visit.
+        link = file.id.links.visit(lambda name, info: name if info.type != h5py.h5l.TYPE_HARD else None, info=True)
+        if link:
+            raise _elsewhere(link.decode("utf-8", "replace"), "a link")
         found = {}
 
         def visit(name, entry):
@@ -31,17 +34,14 @@ def read_h5(path):
         return _canonical({name: _dataset(name, entry) for name, entry in found.items() if _layer(name)}, list(found))
 
 
-def _refuse_links(name, link):
-    import h5py
-
-    if link.type != h5py.h5l.TYPE_HARD:
-        raise InputError(f"{shown(name.decode('utf-8', 'replace'))} is a link, and only what is in the file itself is read")
-
-
 def _dataset(name, entry):
     if entry.external or entry.is_virtual:
-        raise InputError(f"{shown(name)} is stored in another file, and only what is in the file itself is read")
+        raise _elsewhere(name, "stored in another file")
     return entry[()]
+
+
+def _elsewhere(name, what):
+    return InputError(f"{shown(name)} is {what}, and only what is in the file itself is read")
 
 
 def read_tensorflow_js(folder):

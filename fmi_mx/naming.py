@@ -8,8 +8,10 @@ from typing import Callable, Dict, NamedTuple
 from .errors import InputError, shown
 from .network import weight_shapes
 
+MOST = 10_000  # names in a file
 SCALES = ("RGB", "BGR", "torchvision")  # 0..255 minus the mean in that order; or RGB, (x / 255 - mean) / standard deviation
 _CONVOLUTIONS = {"VGG-19": (2, 2, 4, 4, 4), "VGG-16": (2, 2, 3, 3, 3), "VGG-13": (2, 2, 2, 2, 2), "VGG-11": (1, 1, 2, 2, 2)}
+_FEWEST = 8  # convolutions of VGG-11
 _NORMALISATION = re.compile("running_mean|moving_mean|batchnorm|batch_norm")
 
 
@@ -73,15 +75,20 @@ def choose(keys):
     keys: list of strings. Raises InputError where they are of another network (VGG-16, one with batch normalisation), where
     an array is missing, and where two networks are there.
     """
+    if len(keys) > MOST:
+        raise InputError(
+            f"it has {len(keys)} arrays; VGG-19 has 38 with its fully connected layers, and {MOST} are looked at"
+        )
     found = [(scheme, before, layers) for scheme in _SCHEMES for before, layers in _groups(scheme, keys).items()]
-    whole = [one for one in found if _names(*one[::2]).keys() == weight_shapes().keys() and not _normalised(one[1], keys)]
+    large = [one for one in found if len(one[2]) >= _FEWEST]
+    whole = [one for one in large if _names(*one[::2]).keys() == weight_shapes().keys() and not _normalised(one[1], keys)]
     if len(whole) > 1:
         befores = shown([before for _, before, _ in whole])
         raise InputError(
             f"it holds {len(whole)} networks, whose names begin with {befores}; a file with one of them is read"
         )
     if not whole:
-        for scheme, before, layers in found:
+        for scheme, before, layers in large:
             _refuse_relatives(scheme, layers, _normalised(before, keys))
         check_whole(max((_names(scheme, layers) for scheme, _, layers in found), key=len, default={}), keys)
     scheme, _, layers = whole[0]

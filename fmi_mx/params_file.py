@@ -14,6 +14,7 @@ import struct
 from typing import NamedTuple
 
 from .errors import InputError, shown
+from .naming import MOST
 from .stored_numbers import BFLOAT16, Damaged, from_bytes, size_of
 
 MAGIC = b"\x12\x01\0\0\0\0\0\0" + bytes(8)
@@ -70,8 +71,8 @@ def _numbers(file, layout):
 def _counted(file, size, smallest):
     """As many turns as the file says that entries follow, each of so many bytes at least."""
     (count,) = _numbers(file, "Q")
-    if count > size // smallest:
-        raise Damaged(f"it is too short for {count} entries")
+    if count > min(size // smallest, MOST):
+        raise Damaged(f"{count} entries in {size} bytes; {MOST} are looked at")
     return range(count)
 
 

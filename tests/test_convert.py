@@ -400,3 +400,9 @@ def test_random_weights_are_nobodys(arrays):
     full = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes().items()}
     assert known.describe(full).startswith("unknown network")
     assert known.describe(arrays).startswith("a small network")
+
+
+def test_more_names_than_any_network_has_are_refused_at_once(tmp_path):
+    files.write_safetensors({f"{n}.0.weight": np.zeros(0, "f4") for n in range(10_001)}, tmp_path / "x")
+    with pytest.raises(InputError, match="it has 10001 arrays; VGG-19 has 38"):
+        read_here(tmp_path / "x")
