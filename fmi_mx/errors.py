@@ -5,7 +5,7 @@ import reprlib
 
 SHOWN = 100  # characters of what the user gave that a message shows
 PATH = 300  # of a path or an address, which is of use only whole
-_KNOWN = 1000  # words that one is compared with
+_KNOWN = 500  # words that one is compared with
 _BITS = 2000  # of a whole number that is written out; Python takes a second for a million, and refuses some
 
 

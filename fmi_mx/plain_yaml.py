@@ -33,12 +33,12 @@ def read_text(path):
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            content = file.read(BYTES + 1) if regular else b""
+            content = file.read(BYTES + 1) if regular else None  # so are files of /proc that would be waited for
     except OSError as error:
         raise InputError((error.strerror or "cannot be read").lower()) from error
     except ValueError as error:
         raise InputError("is not a name that a file can have") from error
-    if not regular:
+    if content is None:
         raise InputError("is no regular file")
     if len(content) > BYTES:
         raise InputError(f"has more than the {BYTES} bytes that are read")

@@ -1,7 +1,7 @@
 """sources.yaml: where weights, images and panels come from, as it is read and checked."""
 
+import os
 import re
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from .errors import PATH, InputError, as_line, shown
@@ -16,9 +16,8 @@ CHECKSUMS = {"sha256": 64, "sha1": 40, "md5": 32, "git_blob_sha1": 40}  # kinds,
 def read_sources(path):
     """The entries of a sources.yaml: NAME -> file, url, at least one checksum, and what else it says. Raises InputError
     where it is missing, and for an entry that could not be downloaded and checked."""
-    path = Path(path)
     shown_path = as_line(str(path))
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{shown_path} is missing; downloads work from a clone of the repository, so run `fmi` from there")
     try:
         return {name(key): _entry(key, value) for key, value in read_data(path).items()}
