@@ -1,5 +1,6 @@
 """Pixels of image files, by OpenCV."""
 
+import mmap
 import re
 
 import numpy as np
@@ -8,6 +9,8 @@ from .errors import InputError, as_line
 from .header import check_whole
 from .quiet import captured
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # kinds of a PNG's chunks
 _DAMAGE = re.compile(rb"Corrupt JPEG data[^\n]*")  # as libjpeg says, and then goes on
 
 
@@ -29,9 +32,18 @@ def decoded(path, flags):
     """
     cv2 = opencv()
     with captured() as said:
-        pixels = _decoded_once(cv2, path, flags)
-        if pixels is None:
-            pixels = _decoded_and_copied(cv2, path, flags)
+        try:
+            still = still_png(path)
+            pixels = _decoded_once(cv2, path, flags) if still is None else None
+            if pixels is None:  # by the way that needs them twice in memory
+                data = np.memmap(path, np.uint8, "r") if still is None else np.frombuffer(still, np.uint8)
+                pixels = cv2.imdecode(data, flags)
+        except (OSError, ValueError):  # gone, or empty
+            pixels = None
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError from error
+            pixels = None
     return pixels, bytes(said)
 
 
@@ -44,16 +56,21 @@ def _decoded_once(cv2, path, flags):
         return None
 
 
-def _decoded_and_copied(cv2, path, flags):
-    """Pixels, or None, by the way that needs them twice in memory."""
-    try:
-        return cv2.imdecode(np.memmap(path, np.uint8, "r"), flags)
-    except (OSError, ValueError):  # gone, or empty
-        return None
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError from error
-        return None
+def still_png(path):
+    """The bytes of an animated PNG without its animation, or None for any other file: OpenCV 4.11 gives some with four
+    channels, and crashes on damaged ones."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[:8] != _PNG:
+            return None
+        kept, place, animated = [(0, 8)], 8, False
+        while (kind := data[place + 4 : place + 8]).isalpha():
+            end = place + 12 + int.from_bytes(data[place : place + 4], "big")  # length, kind, data, checksum
+            if kind in _ANIMATION:
+                animated = True
+            else:
+                kept.append((place, end))
+            place = end if kind != b"IEND" else len(data)
+        return b"".join(data[start:end] for start, end in kept) if animated else None
 
 
 def whole_pixels(path, header):

@@ -12,6 +12,7 @@ from PIL import Image
 from .errors import InputError, as_line
 from .quiet import captured
 
+TOO_LARGE = "takes more memory than there is; make it smaller first"
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L")
 _COLOUR = ("P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "YCbCr")
@@ -58,14 +59,18 @@ def read_header(path):
 
 
 def check_whole(path, header):
-    """Raises InputError for a JPEG without an end, and for a TIFF that Pillow cannot read through: OpenCV takes what there
-    is of either. The other formats it refuses itself."""
-    name = as_line(str(path))
-    if header.format in ("JPEG", "MPO") and not _has_end(path):
-        raise InputError(f"image {name}: is cut off before its end")
-    if header.format == "TIFF":
+    """Raises InputError for a JPEG without an end, or with fewer bytes than its size needs, and for a TIFF or WebP that
+    Pillow does not read through: OpenCV takes what there is of them. The other formats it refuses itself."""
+    name, size, cut = as_line(str(path)), os.path.getsize(path), False
+    if header.format in ("JPEG", "MPO"):
+        most = 8 * 64 * size  # pixels: a block of 64 has a bit at least
+        cut = header.width * header.height > most or not _has_end(path)
+    elif header.format in ("TIFF", "WEBP"):
         with _opened(path, name) as image:
             image.load()
+            cut = header.format == "TIFF" and any(end > size for end in _ends(image.tag_v2))
+    if cut:
+        raise InputError(f"image {name}: is cut off before its end")
 
 
 @contextlib.contextmanager
@@ -80,13 +85,17 @@ def _opened(path, name):
                 yield image
     except Image.UnidentifiedImageError as error:
         raise InputError(
-            f"image {name}: not an image that is read, which are PNG, JPEG, TIFF, BMP and WebP of 8 or 16 bits, or damaged"
+            f"image {name}: not an image that is read (PNG, JPEG, TIFF, BMP and WebP of 8 or 16 bits are), or damaged"
         ) from error
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise InputError(f"image {name}: {TOO_LARGE}") from error
     except Exception as error:  # Pillow raises whatever a damaged file leads it to
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        raise InputError(f"image {name}: cannot be read ({as_line(reason, 100)})") from error
+        if getattr(error, "strerror", None):
+            raise InputError(f"image {name}: cannot be read ({error.strerror})") from error
+        reason = as_line(f"{type(error).__name__}: {error}", 100)
+        raise InputError(
+            f"image {name}: is damaged, or of a kind that is not read ({reason}); save it anew as PNG"
+        ) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
@@ -121,6 +130,12 @@ def _turn(exif):
     with contextlib.suppress(Exception):  # Pillow raises whatever damaged bytes lead it to
         found.load(exif)
     return found.get(_ORIENTATION) if found.get(_ORIENTATION) in range(2, 9) else 1
+
+
+def _ends(tags):
+    """Where the strips or tiles of a TIFF end in the file, from its tags: Pillow does not miss all that OpenCV reads."""
+    starts, lengths = (tags.get(strip, tags.get(tile, ())) for strip, tile in ((273, 324), (279, 325)))
+    return [start + length for start, length in zip(starts, lengths)]
 
 
 def _has_end(path):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .decoder import decoded, opencv, whole_pixels
 from .errors import InputError, as_line, shown
-from .header import read_header
+from .header import TOO_LARGE, read_header
 from .profiles import conversion
 
 MEAN = np.array([123.68, 116.779, 103.939], dtype=np.float32)  # RGB, of the images that VGG-19 was trained on
@@ -31,7 +31,7 @@ def read_image(path):
     try:
         pixels = whole_pixels(path, header)
     except MemoryError as error:
-        raise InputError(f"image {name}: takes more memory than there is; make it smaller first") from error
+        raise InputError(f"image {name}: {TOO_LARGE}") from error
     cv2, found = opencv(), conversion(header.profile, header.grey)
     for rows in _strips(pixels):
         rgb = cv2.cvtColor(pixels[rows], cv2.COLOR_BGR2RGB)
