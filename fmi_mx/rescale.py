@@ -37,7 +37,8 @@ def normalise(source, target, images, folder):
         return found
     shown = [mx.nd.array(preprocess(read_image(path), LONG_EDGE, "authors")) for path in paths.values()]
     means = mean_activations(arrays, shown)
-    result = rescaled(arrays, {relu: 1 / np.where(mean > 0, mean, 1) for relu, mean in means.items()})
+    with np.errstate(all="ignore"):  # numbers that leave float32 are refused when they are written
+        result = rescaled(arrays, {relu: 1 / np.where(mean > 0, mean, 1) for relu, mean in means.items()})
     provenance = {
         **origin,
         "silent": {relu: int((mean == 0).sum()) for relu, mean in means.items()},

@@ -100,7 +100,10 @@ def write_weights(arrays, path, provenance=None):
     """
     path = Path(path)
     check_target(path)
-    check_arrays(arrays)
+    try:
+        check_arrays(arrays)
+    except InputError as error:
+        raise InputError(f"weights {as_line(str(path))} are not written: {error}") from error
     places = [path, provenance_path(path)][: 1 if provenance is None else 2]
     try:
         with store.together(*places) as parts:

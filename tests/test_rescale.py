@@ -5,11 +5,12 @@ import oracles
 import pytest
 from conftest import ROOT
 
+from fmi_mx import InputError
 from fmi_mx.cli import main
 from fmi_mx.mxnet_setup import mx
 from fmi_mx.network import LAYERS
 from fmi_mx.rescale import mean_activations, normalise, rescaled
-from fmi_mx.weights import read_weights, weights_digest
+from fmi_mx.weights import read_weights, weights_digest, write_weights
 
 SMALL = ROOT / "model" / "small.params"
 PICTURES = ["coffee", "astronaut"]  # scikit-image's own
@@ -60,6 +61,16 @@ def test_normalised_weights_have_unit_means_and_say_where_they_come_from(tmp_pat
     assert main(["weights", "check", str(target)]) == 0
     assert "scaled to a mean activation of 1" in capsys.readouterr().out
     assert weights_digest(one) != weights_digest(read_weights(SMALL))
+
+
+def test_weights_that_overflow_are_refused_in_one_line(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr("fmi_mx.rescale.LONG_EDGE", 32)
+    arrays = read_weights(SMALL)
+    write_weights({name: array * np.float32(1e30) for name, array in arrays.items()}, tmp_path / "huge.npz")
+    with pytest.raises(InputError, match="unit.npz are not written: conv[1-5]_[1-4]_weight has a number that is not finite"):
+        normalise(tmp_path / "huge.npz", tmp_path / "unit.npz", PICTURES[:1], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["huge.npz"]
+    assert not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
 
 
 def test_weights_normalise_without_images_writes_nothing(tmp_path, capsys):

@@ -177,7 +177,7 @@ def test_weights_and_provenance_are_there_together_or_neither(arrays, tmp_path, 
 
 
 def test_weights_that_could_not_be_read_are_not_written(arrays, tmp_path):
-    with pytest.raises(InputError, match="conv1_1_bias has a number that is not finite"):
+    with pytest.raises(InputError, match="x.npz are not written: conv1_1_bias has a number that is not finite"):
         write_weights({**arrays, "conv1_1_bias": arrays["conv1_1_bias"] * np.float32(np.nan)}, tmp_path / "x.npz", {})
     assert not list(tmp_path.iterdir())
 
