@@ -8,8 +8,8 @@ from fmi_mx import store
 
 
 def finished_run(folder, experiment, pictures, failed=(), width=1):
-    """Writes a run's folder. experiment: as ``as_data`` gives it. pictures: name of a cell -> uint8 (H, W, 3). failed: names of
-    cells that failed. Returns the folder."""
+    """Writes a run's folder. experiment: as ``as_data`` gives it. pictures: name of a cell -> uint8 (H, W, 3). failed: names
+    of cells that failed. Returns the folder."""
     specifications = {name: {"name": name} for name in (*pictures, *failed)}
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():

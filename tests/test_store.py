@@ -129,7 +129,8 @@ def test_what_fails_half_way_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("change", [
-    {"passes": 4}, {"specification": {"name": "b"}}, {"failed": "no"}, {"files": {}}, {"more": 1}, {"record_sha256": "0"}, {"seconds": [1]},
+    {"passes": 4}, {"specification": {"name": "b"}}, {"failed": "no"}, {"files": {}}, {"more": 1}, {"record_sha256": "0"},
+    {"seconds": [1]},
 ])  # fmt: skip
 def test_a_record_that_says_another_thing_than_was_written_is_not_there(tmp_path, change):
     save(tmp_path, passes=3)
