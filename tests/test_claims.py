@@ -495,7 +495,7 @@ def check_way(report, runs):
     ("layer=[relu1_2]", "claims.yaml: unknown key 'layer' to set (did you mean 'layers'?)"),
     ("preset=fast", "unknown key 'preset' to set; that of the inversions is the key 'descent'"),
     ("filters=3", "filters: must be at least two"),
-    ("styles=[ihc, coffee]", "images and styles both have coffee; an image must be one of the two"),
+    ("styles=[ihc, coffee]", "images and styles both have 'coffee'; an image must be one of the two"),
     ("seeds=[0]", "seeds: must be at least two"),
     ("crops.gird=3", "unknown key 'crops.gird' to set (did you mean 'grid'?)"),
     ("layers=[relu1_2, relu9_2]", "layers: layer 'relu9_2' is not in VGG-19"),

@@ -62,11 +62,11 @@ def test_what_is_made_of_an_image_is_said_in_a_line(fmi, images_folder, tmp_path
 
 
 def bad_files(folder):
-    (folder / "text.jpg").write_text("this is text")
+    (folder / "text.jpg").write_text("this is text", encoding="utf-8")
     (folder / "cut.npz").write_bytes(b"PK\x03\x04cut")
-    (folder / "is_a_file").write_text("")
+    (folder / "is_a_file").write_text("", encoding="utf-8")
     cv2.imwrite(str(folder / "one_pixel.png"), np.zeros((1, 1, 3), np.uint8))
-    (folder / "misspelt.yaml").write_text("method: fmi\nlayerz: [relu1_1]\n")
+    (folder / "misspelt.yaml").write_text("method: fmi\nlayerz: [relu1_1]\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -223,7 +223,9 @@ builtins.__import__ = interrupted
 sys.exit(main())
 """
     for module in ("argparse", "yaml", "experiment", "numpy", "materials"):
-        done = subprocess.run([sys.executable, "-c", program, module, "run", str(FIG3)], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program, module, "run", str(FIG3)], capture_output=True, encoding="utf-8"
+        )
         assert (done.returncode, done.stdout) == (130, ""), module
         assert done.stderr.startswith("fmi: interrupted"), module
         assert done.stderr.count("\n") == 1, module
@@ -240,7 +242,7 @@ def test_doctor_is_content_where_nothing_is_missing(fmi, monkeypatch):
 
 
 def test_python_m_and_help():
-    done = subprocess.run([sys.executable, "-m", "fmi_mx", "--help"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "fmi_mx", "--help"], capture_output=True, encoding="utf-8")
     assert done.returncode == 0
     for command in ("run", "plot", "weights", "images", "doctor", "bench"):
         assert command in done.stdout

@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 SOURCES = sorted(path.relative_to(ROOT) for folder in ("fmi_mx", "tests", "model") for path in (ROOT / folder).glob("*.py"))
+OPEN_NO_TEXT = ("os", "Image")  # whose ``open`` is of another kind
 PROCESSES = ("run", "Popen", "check_output", "check_call", "call")
 
 
@@ -19,12 +20,14 @@ def is_text(call):
     """Whether a call opens, reads or writes a text, or a process's streams as text."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     given = {word.arg: word.value for word in call.keywords}
+    if name == "open" and getattr(getattr(call.func, "value", None), "id", "") in OPEN_NO_TEXT:
+        return False
     if name in ("open", "fdopen", "NamedTemporaryFile", "TemporaryFile"):
         modes = [given["mode"]] if "mode" in given else [argument for argument in call.args if is_mode(argument)]
         return not any("b" in getattr(mode, "value", "b") for mode in modes) and (modes or name in ("open", "fdopen"))
     if name in PROCESSES:
         return "text" in given or "universal_newlines" in given
-    return name in ("read_text", "write_text")
+    return isinstance(call.func, ast.Attribute) and name in ("read_text", "write_text")
 
 
 def is_mode(argument):
@@ -32,7 +35,10 @@ def is_mode(argument):
 
 
 def says_encoding(call):
-    return any(word.arg in ("encoding", None) for word in call.keywords)
+    """Whether it names one, or may: what is given with a star is not seen."""
+    return any(word.arg in ("encoding", None) for word in call.keywords) or any(
+        isinstance(one, ast.Starred) for one in call.args
+    )
 
 
 @pytest.mark.parametrize("source", [*SOURCES, "setup.py"], ids=str)
@@ -42,10 +48,11 @@ def test_every_text_names_its_encoding(source):
 
 @pytest.mark.parametrize("line, found", [
     ("path.read_text()", True), ("path.read_text(encoding='utf-8')", False), ("path.write_text('x')", True),
-    ("open(path)", True), ("open(path, 'w')", True), ("open(path, 'rb')", False), ("open(path, mode='wb')", False),
-    ("path.open()", True), ("os.fdopen(2, 'w', encoding='utf-8')", False), ("path.read_bytes()", False),
+    ("read_text(path)", False), ("path.read_bytes()", False), ("path.open()", True), ("open(path)", True),
+    ("open(path, 'w')", True), ("open(path, 'rb')", False), ("open(path, mode='wb')", False), ("Image.open(path)", False),
+    ("os.open(path, os.O_RDONLY)", False), ("os.fdopen(2, 'w', encoding='utf-8')", False), ("subprocess.run(x)", False),
     ("subprocess.run(x, text=True)", True), ("subprocess.run(x, text=True, encoding='utf-8')", False),
-    ("subprocess.run(x)", False), ("NamedTemporaryFile()", False), ("NamedTemporaryFile('w')", True),
+    ("NamedTemporaryFile()", False), ("NamedTemporaryFile('w')", True), ("open(*how)", False),
 ])  # fmt: skip
 def test_the_check_sees_what_it_looks_for(line, found):
     assert bool(without_encoding(line)) == found

@@ -63,7 +63,7 @@ def test_the_authors_chain_goes_through_the_filters_of_a_layer(fig3):
 def test_as_data_gives_the_experiment_back(fig3, tmp_path):
     experiment = load_experiment(fig3, filters=["0-2", 9], **{"optimiser.clip": 5})
     path = tmp_path / "again.yaml"
-    path.write_text(yaml.safe_dump(as_data(experiment)))
+    path.write_text(yaml.safe_dump(as_data(experiment)), encoding="utf-8")
     assert load_experiment(path) == experiment
 
 
@@ -140,7 +140,7 @@ def test_layers_too_deep_for_the_size_are_refused(fig3):
 ])  # fmt: skip
 def test_a_file_that_is_no_experiment(tmp_path, text, message):
     path = tmp_path / "x.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message) as caught:
         load_experiment(path)
     assert str(caught.value).startswith(f"experiment {path}: ")
@@ -149,7 +149,7 @@ def test_a_file_that_is_no_experiment(tmp_path, text, message):
 
 def test_misspelt_keys_of_the_file_are_refused(fig3, tmp_path):
     path = tmp_path / "x.yaml"
-    path.write_text(fig3.read_text().replace("\ndenoise:", "\ndenoize:"))
+    path.write_text(fig3.read_text(encoding="utf-8").replace("\ndenoise:", "\ndenoize:"), encoding="utf-8")
     with pytest.raises(InputError, match="unknown key 'denoize' .did you mean 'denoise'"):
         load_experiment(path)
 

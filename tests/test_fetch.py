@@ -295,7 +295,7 @@ def test_a_full_disk_is_one_line(tmp_path, server):
 
 def test_a_folder_that_cannot_be(tmp_path, server):
     server.answers = [CONTENT]
-    (tmp_path / "files").write_text("no folder")
+    (tmp_path / "files").write_text("no folder", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be downloaded"):
         fetch(entry(server), tmp_path / "files")
 
@@ -367,7 +367,7 @@ def fmi(tmp_path, server, monkeypatch, capsys):
     (tmp_path / "model").mkdir()
     sum_ = hashlib.sha256(SMALL.read_bytes()).hexdigest()
     sources = {name: entry(server, name, sha256=sum_) for name in ("one", "two")}
-    (tmp_path / "model" / "sources.yaml").write_text(yaml.safe_dump(sources))
+    (tmp_path / "model" / "sources.yaml").write_text(yaml.safe_dump(sources), encoding="utf-8")
     server.answers = [404, 404, 404, SMALL.read_bytes()]
     monkeypatch.setattr(commands, "ROOT", tmp_path)
 
@@ -403,7 +403,8 @@ def test_weights_fetch_keeps_a_download_that_has_the_name_of_the_canonical_file(
     (tmp_path / "model" / "sources.yaml").write_text(
         yaml.safe_dump(
             {"mirror": {**entry(server, sha256=hashlib.sha256(SMALL.read_bytes()).hexdigest()), "file": "vgg19.params"}}
-        )
+        ),
+        encoding="utf-8",
     )
     server.answers = [SMALL.read_bytes()]
     assert fmi("weights", "fetch")[0] == 0
@@ -437,7 +438,7 @@ def test_where_images_or_panels_cannot_be_fetched_the_line_offers_what_needs_non
 ):
     folder = tmp_path / "experiments" / kind
     folder.mkdir(parents=True)
-    (folder / "sources.yaml").write_text(yaml.safe_dump({"one": entry(server)}))
+    (folder / "sources.yaml").write_text(yaml.safe_dump({"one": entry(server)}), encoding="utf-8")
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     server.answers = [404]
     assert cli.main([kind, "fetch"]) == 2

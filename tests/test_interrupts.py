@@ -9,7 +9,7 @@ START = "import os, signal, sys, time\nfrom fmi_mx.interrupts import Interrupts\
 
 
 def run(program):
-    found = subprocess.run([sys.executable, "-c", START + program], capture_output=True, text=True, timeout=60)
+    found = subprocess.run([sys.executable, "-c", START + program], capture_output=True, encoding="utf-8", timeout=60)
     return found.stdout, found.stderr
 
 
@@ -65,5 +65,7 @@ def test_a_later_one_counts_again(monkeypatch):
 
 def test_what_a_shell_runs_in_the_background_still_ignores_it():
     program = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{START}os.kill(os.getpid(), signal.SIGINT)\n"
-    done = subprocess.run([sys.executable, "-c", program + "print('goes on')"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program + "print('goes on')"], capture_output=True, encoding="utf-8", timeout=60
+    )
     assert (done.stdout, done.stderr) == ("goes on\n", "")

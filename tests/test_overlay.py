@@ -16,15 +16,15 @@ def figure(name):
 
 def preset(folder, text):
     path = folder / "mine.yaml"
-    path.write_text(f"preset: mine\n{text}")
+    path.write_text(f"preset: mine\n{text}", encoding="utf-8")
     return str(path)
 
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("kind", ["fast", "demo"])
 def test_the_presets_lay_what_they_say_over_the_figures(name, kind):
-    values = yaml.safe_load((ROOT / "experiments" / f"{kind}.yaml").read_text())
-    lbfgs = {"name": values.pop("optimiser.name"), **yaml.safe_load(overlay.OPTIMISERS.read_text())["lbfgs"]}
+    values = yaml.safe_load((ROOT / "experiments" / f"{kind}.yaml").read_text(encoding="utf-8"))
+    lbfgs = {"name": values.pop("optimiser.name"), **yaml.safe_load(overlay.OPTIMISERS.read_text(encoding="utf-8"))["lbfgs"]}
     values["optimiser"] = {**lbfgs, "box": values.pop("optimiser.box", lbfgs["box"])}
     before, after = as_data(load_experiment(figure(name))), as_data(load_experiment(figure(name), preset=kind))
     for key in before:
@@ -108,7 +108,7 @@ def test_a_preset_alone_is_no_experiment():
 
 @pytest.mark.parametrize(("name", "kind"), [("lbfgs", LBFGS), ("adam", Adam)])
 def test_another_optimiser_brings_its_settings(name, kind):
-    given = yaml.safe_load(overlay.OPTIMISERS.read_text())[name]
+    given = yaml.safe_load(overlay.OPTIMISERS.read_text(encoding="utf-8"))[name]
     experiment = load_experiment(figure("fig3"), **{"optimiser.name": name})
     assert type(experiment.optimiser) is kind
     settings = as_data(experiment)["optimiser"]
@@ -155,5 +155,8 @@ def test_a_box_may_be_left_out():
 
 def test_a_file_without_every_has_the_authors_rule(tmp_path):
     path = tmp_path / "old.yaml"
-    path.write_text("\n".join(line for line in figure("fig3").read_text().splitlines() if "  every:" not in line))
+    path.write_text(
+        "\n".join(line for line in figure("fig3").read_text(encoding="utf-8").splitlines() if "  every:" not in line),
+        encoding="utf-8",
+    )
     assert load_experiment(path) == load_experiment(figure("fig3"))

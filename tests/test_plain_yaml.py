@@ -100,7 +100,7 @@ DOORS = pytest.mark.parametrize("door", [_experiment, _preset, _claims, read_sou
 def test_every_file_is_read_by_the_same_reader(tmp_path, door, case):
     text, message = REFUSED[case]
     path = tmp_path / "x.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message) as caught:
         door(path)
     assert "x.yaml" in str(caught.value)

@@ -20,7 +20,7 @@ def cpuinfo(tmp_path, monkeypatch):
 
     def cpuinfo(text):
         path = tmp_path / "cpuinfo"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         monkeypatch.setattr(precision, "CPUINFO", path)
 
     for name in ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"):

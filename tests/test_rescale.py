@@ -47,7 +47,7 @@ def test_normalised_weights_have_unit_means_and_say_where_they_come_from(tmp_pat
     monkeypatch.setattr("fmi_mx.rescale.LONG_EDGE", 96)
     target = tmp_path / "unit.params"
     provenance = normalise(SMALL, target, PICTURES, tmp_path)
-    assert json.loads(target.with_suffix(".provenance.json").read_text()) == provenance
+    assert json.loads(target.with_suffix(".provenance.json").read_text(encoding="utf-8")) == provenance
     with monkeypatch.context() as patch:
         patch.setattr("fmi_mx.rescale.mean_activations", lambda *_: 1 / 0)
         assert normalise(SMALL, target, PICTURES, tmp_path) == provenance  # made once

@@ -67,7 +67,7 @@ def test_every_cell_is_stored_whole(fig3, compute):
     folder, computed = compute(small(fig3))
     names = [cell.name for cell in cells(small(fig3))]
     assert computed == names
-    assert json.loads((folder / "run.json").read_text())["cells"] == names
+    assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["cells"] == names
     for name in names:
         record = store.read_record(folder, name)
         image = store.read_array(folder, name, "image")

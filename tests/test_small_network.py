@@ -23,7 +23,7 @@ IMAGES = ["astronaut", "ihc"]
 
 
 def test_the_file_is_small_and_is_what_its_provenance_says():
-    provenance = json.loads(SMALL.with_suffix(".provenance.json").read_text())
+    provenance = json.loads(SMALL.with_suffix(".provenance.json").read_text(encoding="utf-8"))
     arrays = read_weights(SMALL)
     assert SMALL.stat().st_size < 1_000_000
     assert width_of(arrays) == 1 / 8

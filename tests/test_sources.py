@@ -10,7 +10,7 @@ GOOD = {"file": "one.bin", "url": "https://example.org/one", "sha256": "0" * 64}
 
 def read(folder, **entry):
     path = folder / "sources.yaml"
-    path.write_text(yaml.safe_dump({"one": entry}))
+    path.write_text(yaml.safe_dump({"one": entry}), encoding="utf-8")
     return read_sources(path)["one"]
 
 
@@ -92,7 +92,7 @@ def test_an_entry_that_cannot_be_downloaded_and_checked_is_refused(tmp_path, cha
     ("one: {file: a, file: b}", "key 'file' is given twice"),
 ])  # fmt: skip
 def test_a_list_that_is_none(tmp_path, text, message):
-    (tmp_path / "sources.yaml").write_text(text)
+    (tmp_path / "sources.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_sources(tmp_path / "sources.yaml")
 

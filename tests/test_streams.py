@@ -23,12 +23,14 @@ def run(tmp_path, redirection, environment=None):
     code, stdout, stderr, whether it did its work)."""
     done = tmp_path / "done"
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM.replace("sys.argv[3]", repr(str(done))))
+    program.write_text(PROGRAM.replace("sys.argv[3]", repr(str(done))), encoding="utf-8")
     command = f'{{ "$0" "$1" images fetch; echo $? >"$2"; }} {redirection}'
     code = tmp_path / "code"
     shell = ["bash", "-c", command, sys.executable, str(program), str(code)]
-    found = subprocess.run(shell, capture_output=True, text=True, env={**os.environ, **(environment or {})}, timeout=60)
-    return int(code.read_text()), found.stdout, found.stderr, done.exists()
+    found = subprocess.run(
+        shell, capture_output=True, encoding="utf-8", env={**os.environ, **(environment or {})}, timeout=60
+    )
+    return int(code.read_text(encoding="utf-8")), found.stdout, found.stderr, done.exists()
 
 
 def test_what_is_said_is_there(tmp_path):
@@ -70,4 +72,4 @@ def test_files_opened_later_do_not_get_the_number_of_a_closed_stream(tmp_path):
                "    with open(sys.argv[1], 'w'): os.write(2, b'said by a library')\n")  # fmt: skip
     shell = ["bash", "-c", '"$0" -c "$1" "$2" <&- >&- 2>&-', sys.executable, program, str(tmp_path / "file")]
     assert subprocess.run(shell, timeout=60).returncode == 0
-    assert (tmp_path / "file").read_text() == ""
+    assert (tmp_path / "file").read_text(encoding="utf-8") == ""
