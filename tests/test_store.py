@@ -92,21 +92,21 @@ def test_a_second_run_is_refused_and_told_of_the_first(tmp_path):
 
 def test_the_lock_of_a_dead_run_holds_nobody_up_and_its_leftovers_go(tmp_path):
     (tmp_path / "cells").mkdir()
-    (tmp_path / ".lock").write_text("process 1 on elsewhere")
+    (tmp_path / ".lock").write_text("process 1 on elsewhere", encoding="utf-8")
     (tmp_path / "cells" / "a.npz.0123ab.fmi-part").write_bytes(b"half")
     (tmp_path / "run.json.fedcba.fmi-part").write_bytes(b"half")
     (tmp_path / "deep").mkdir()
     for mine in (".tmp-notes", "deep/a.fmi-part", "cells/.tmp-a.png"):
-        (tmp_path / mine).write_text("the user's own")
+        (tmp_path / mine).write_text("the user's own", encoding="utf-8")
     with store.locked(tmp_path):
         assert sorted(files(tmp_path)) == [".lock", ".tmp-notes", "cells/.tmp-a.png", "deep/a.fmi-part"]
-        with open(tmp_path / ".lock") as lock, pytest.raises(BlockingIOError):
+        with open(tmp_path / ".lock", encoding="utf-8") as lock, pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    assert (tmp_path / ".lock").read_text() == ""
+    assert (tmp_path / ".lock").read_text(encoding="utf-8") == ""
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be written"), store.locked(tmp_path / "file" / "run"):
         pass
 
@@ -121,9 +121,9 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path):
-    (tmp_path / "x").write_text("old")
+    (tmp_path / "x").write_text("old", encoding="utf-8")
     with pytest.raises(ZeroDivisionError), store.aside(tmp_path / "x") as temporary:
-        temporary.write_text("half")
+        temporary.write_text("half", encoding="utf-8")
         raise ZeroDivisionError
     assert files(tmp_path) == {"x": b"old"}
 
@@ -135,7 +135,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path):
 def test_a_record_that_says_another_thing_than_was_written_is_not_there(tmp_path, change):
     save(tmp_path, passes=3)
     path = tmp_path / "cells" / "a.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **change}), encoding="utf-8")
     assert store.read_record(tmp_path, "a") is None
 
 
@@ -156,12 +156,12 @@ def test_a_failed_cell_is_its_record_alone(tmp_path):
 def test_several_files_are_there_together_or_not_at_all(tmp_path, monkeypatch):
     """Also where the disk says only in the end that it is full."""
     one, two = tmp_path / "one", tmp_path / "two"
-    one.write_text("old")
+    one.write_text("old", encoding="utf-8")
 
     def write():
         with store.together(one, two) as parts:
             for part in parts:
-                part.write_text("new")
+                part.write_text("new", encoding="utf-8")
 
     calls = []
 
@@ -184,24 +184,24 @@ LINKS = {"a symbolic link": os.symlink, "a second name": os.link}
 
 @pytest.mark.parametrize("kind", LINKS)
 def test_a_lock_that_is_a_file_of_the_users_is_left_alone(tmp_path, kind):
-    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
     (tmp_path / "run").mkdir()
     LINKS[kind](tmp_path / "mine", tmp_path / "run" / ".lock")
     with pytest.raises(InputError, match="another with --out"), store.locked(tmp_path / "run"):
         pass
-    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("kind", LINKS)
 def test_nothing_is_written_through_links_under_the_names_that_are_used(tmp_path, monkeypatch, kind):
     """Whatever name a part file may have, another file under it is neither written nor emptied."""
-    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
     names = iter(["aaaaaa", "bbbbbb"])
     monkeypatch.setattr(store.secrets, "token_hex", lambda _: next(names))
     LINKS[kind](tmp_path / "mine", tmp_path / "x.png.aaaaaa.fmi-part")
     LINKS[kind](tmp_path / "mine", tmp_path / "x.png.fmi-part")
     store.write_file(tmp_path / "x.png", b"picture")
-    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == "mine"
     assert (tmp_path / "x.png").read_bytes() == b"picture"
 
 
@@ -211,13 +211,13 @@ def test_the_next_writer_removes_what_a_killed_one_left_and_no_other(tmp_path, w
         "with store.aside(sys.argv[1]) as part:\n    print(part, flush=True)\n    time.sleep(60)\n"
     )
     path = tmp_path / written
-    process = subprocess.Popen([sys.executable, "-c", leave, str(path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", leave, str(path)], stdout=subprocess.PIPE, encoding="utf-8")
     part = process.stdout.readline().strip()
     store.write_file(path, b"while the other still writes")
     assert os.path.exists(part)
     process.kill()
     process.wait()
-    (tmp_path / f"other.{part[-15:]}").write_text("of another file")
+    (tmp_path / f"other.{part[-15:]}").write_text("of another file", encoding="utf-8")
     store.write_file(path, b"after it was killed")
     assert files(tmp_path) == {written: b"after it was killed", f"other.{part[-15:]}": b"of another file"}
 
@@ -229,7 +229,7 @@ def test_a_folder_deleted_or_made_anew_under_a_run_is_noticed(tmp_path, anew):
         (tmp_path / "run").rename(tmp_path / "away")
         if anew:
             (tmp_path / "run").mkdir()
-            (tmp_path / "run" / ".lock").write_text("")
+            (tmp_path / "run" / ".lock").write_text("", encoding="utf-8")
         with pytest.raises(InputError, match="was deleted or replaced"):
             check()
 
