@@ -18,7 +18,7 @@ from fmi_mx.random_weights import he_normal
 from fmi_mx.weights import array_digest, read_weights
 
 SMALL = ROOT / "model" / "small.params"
-FILTERS = {"relu3_2": "0-6", "relu4_2": "0-6", "relu5_2": "0-5"}  # twenty
+FILTERS = {"relu3_2": "0-6", "relu4_2": "0-6"}  # fourteen
 IMAGES = ["astronaut", "ihc"]
 
 
@@ -60,7 +60,7 @@ def inversions(weights, tmp_path):
     """(layer, filter) -> the two pictures of IMAGES."""
     found = {}
     for layer, filters in FILTERS.items():
-        small = {"long_edge": 96, "start": 0.1, "stop.passes": 50, "images": IMAGES, "layers": [layer], "filters": filters}
+        small = {"long_edge": 64, "start": 0.1, "stop.passes": 20, "images": IMAGES, "layers": [layer], "filters": filters}
         experiment = load_experiment(ROOT / "experiments" / "fig3.yaml", preset="demo", **small)
         materials = gather(experiment, weights, tmp_path, "cpu")
         for cell in cells(experiment):
@@ -86,5 +86,5 @@ def test_the_inversions_of_a_filter_are_of_one_texture(tmp_path):
     trained = recognised(inversions(SMALL, tmp_path))
     np.savez(tmp_path / "random.npz", **he_normal(1 / 8, np.random.default_rng(1)))
     by_chance = recognised(inversions(tmp_path / "random.npz", tmp_path))
-    assert trained >= 14, f"{trained} of 20 filters are recognised"
-    assert by_chance <= 4, f"{by_chance} of 20 with random weights, {trained} with the trained ones"
+    assert trained >= 10, f"{trained} of 14 filters are recognised"
+    assert by_chance <= 3, f"{by_chance} of 14 with random weights, {trained} with the trained ones"
