@@ -83,15 +83,11 @@ def whole_pixels(path, header):
     check_whole(path, header)
     if header.transparency:
         _check_opaque(_undamaged(path, name, cv2.IMREAD_UNCHANGED), name)
-    turns_itself = header.format == "WEBP"  # the one format whose EXIF OpenCV does not see
-    pixels = _undamaged(path, name, cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if turns_itself else 0))
-    if sorted(pixels.shape[:2]) != sorted((header.height, header.width)):
-        raise InputError(f"image {name}: is damaged, its header has another size than its pixels")
-    return turned(pixels, header.turn) if turns_itself else pixels
+    return turned(_undamaged(path, name, cv2.IMREAD_COLOR), header.turn)
 
 
 def turned(pixels, orientation):
-    """Pixels (H, W, 3) turned and mirrored as EXIF's orientation, 1 to 8, says."""
+    """Pixels (H, W, 3) turned and mirrored as EXIF's orientation, 1 to 8, says; themselves for 1."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     rows = -1 if orientation in (3, 4, 7, 8) else 1

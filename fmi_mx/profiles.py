@@ -24,8 +24,6 @@ def conversion(profile, grey):
     grey: whether the image has one channel. They stay where there is no profile, where it is sRGB's, and where it cannot be
     read or is of another kind than the pixels (grey for colours, inks): viewers pass over such a profile.
     """
-    if not profile:
-        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _MODES[source.profile.xcolor_space.strip()]

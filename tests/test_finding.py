@@ -11,7 +11,7 @@ from fmi_mx.finding import PACKAGED, find_image
 def folder(tmp_path):
     """An images folder whose files have no bytes: what they hold is not asked."""
     for name in ("bridge.jpg", "lake.JPG", "scan.tif", "page.Tiff", "web.webp", "old.bmp", "photo.jpeg", "my.photo.png",
-                 "twice.jpg", "twice.png", "notes.txt", "no_suffix"):  # fmt: skip
+                 "both.png", "both.PNG", "twice.jpg", "twice.png", "notes.txt", "no_suffix"):  # fmt: skip
         (tmp_path / name).touch()
     (tmp_path / "directory.png").mkdir()
     return tmp_path
@@ -21,6 +21,7 @@ def folder(tmp_path):
     ("bridge", "bridge.jpg"), ("bridge.jpg", "bridge.jpg"), ("bridge.JPG", "bridge.jpg"), ("lake", "lake.JPG"),
     ("lake.jpg", "lake.JPG"), ("scan", "scan.tif"), ("page", "page.Tiff"), ("web", "web.webp"), ("old", "old.bmp"),
     ("photo", "photo.jpeg"), ("my.photo", "my.photo.png"), ("my.photo.png", "my.photo.png"), ("twice.jpg", "twice.jpg"),
+    ("both.PNG", "both.PNG"),
 ])  # fmt: skip
 def test_a_name_with_or_without_suffix_is_found_in_the_folder(folder, name, file):
     assert find_image(name, folder) == folder / file
@@ -43,17 +44,17 @@ def test_what_scikit_image_carries_is_found_behind_the_folder(folder):
 
 @pytest.mark.parametrize("name, message", [
     ("bridg", "(did you mean 'bridge'?)"),
-    ("bridge.png", "images there: bridge, lake"),
-    ("notes", "images there: bridge"),
-    ("notes.txt", "images there: bridge"),
-    ("directory", "images there: bridge"),
+    ("bridge.png", "images there: both, bridge, lake"),
+    ("notes", "images there: both, bridge"),
+    ("notes.txt", "images there: both, bridge"),
+    ("directory", "images there: both, bridge"),
     ("twice", "is there more than once, as twice.jpg, twice.png; give the name with its suffix"),
     ("sub/bridge", "no such file"),
     ("no/such.png", "no such file"),
     ("/", "is no regular file"),
     ("/dev/null", "is no regular file"),
-    ("x" * 5000, "images there: bridge"),
-    ("x" * 5000 + ".png", "images there: bridge"),
+    ("x" * 5000, "images there: both, bridge"),
+    ("x" * 5000 + ".png", "images there: both, bridge"),
     ("a\nb", "must have no control characters"),
     ("a\0.png", "must have no control characters"),
     ("\udcff.png", "must have no control characters"),

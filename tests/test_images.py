@@ -5,13 +5,14 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 
 import cv2
 import numpy as np
 import pytest
 import tifffile
 from pictures import RGB, SMOOTH, encoded, oriented, png, saved
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 from skimage.restoration import denoise_tv_chambolle
 from skimage.transform import resize
 
@@ -194,7 +195,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_file_that_is_cut_off_is_refused(tmp_path, kind, capfd):
+def test_a_file_that_is_cut_off_is_refused(tmp_path, kind, capfd, recwarn):
     """Wherever it is cut; and it says nothing but its one line."""
     data = WHOLE[kind]
     assert read_image(written(tmp_path, data)).shape == SMOOTH.shape
@@ -202,6 +203,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, kind, capfd):
         with pytest.raises(InputError):
             read_image(written(tmp_path, data[:length], "cut"))
     assert capfd.readouterr() == ("", "")
+    assert not recwarn
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "JPEG, progressive", "TIFF, LZW", "TIFF, data last"])
@@ -278,16 +280,31 @@ def test_where_memory_is_short_it_is_said(tmp_path):
     assert said.stdout.decode() == f"image {path}: takes more memory than there is; make it smaller first\n"
 
 
+@pytest.mark.parametrize("error, message", [
+    (PermissionError(13, "Permission denied"), "cannot be read (Permission denied)"),
+    (MemoryError(), "takes more memory than there is"),
+    (RuntimeError("odd"), "is damaged, or of a kind that is not read (RuntimeError: odd)"),
+], ids=["permission", "memory", "any other"])  # fmt: skip
+def test_whatever_pillow_raises_is_one_line(tmp_path, monkeypatch, error, message):
+    def fails(*_, **__):
+        raise error
+
+    path = saved(tmp_path, RGB)
+    monkeypatch.setattr("fmi_mx.header.Image.open", fails)
+    refused(path, message)
+
+
 def flat_images():
     return [Image.fromarray(np.full((64, 48, 3), level, np.uint8)) for level in (50, 150, 250)]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
-def test_of_several_images_the_first_is_taken_and_it_is_said(tmp_path, kind):
+def test_of_several_images_the_first_is_taken_and_it_is_said(tmp_path, kind, monkeypatch):
     if kind == "WEBP" and tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11):
         pytest.skip("this OpenCV reads no animated WebP")
     path, (first, *others) = tmp_path / "x", flat_images()
     first.save(path, kind, save_all=True, append_images=others, **({"lossless": True} if kind == "WEBP" else {}))
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "n_frames", property(lambda _: pytest.fail("reads every page")))
     np.testing.assert_array_equal(read_image(path), first)
     assert remark(path) == f"image {path}: holds several images, of which the first is taken"
 
@@ -317,6 +334,13 @@ def test_of_a_damaged_animation_the_still_image_is_taken(tmp_path, animation, de
     path = written(tmp_path, png(stored, depth, colour, animation))
     np.testing.assert_array_equal(read_image(path), np.broadcast_to(pixels.reshape(120, 160, -1), SMOOTH.shape))
     assert still_png(path) == png(stored, depth, colour)
+
+
+@pytest.mark.parametrize("tail", [png(RGB)[8:], bytes(8)], ids=["behind the end", "behind no chunk"])
+def test_what_is_no_chunk_of_a_png_is_not_searched(tmp_path, tail):
+    """Gigabytes may stand there."""
+    start = png(RGB) if tail[7] else png(RGB)[:-12]
+    assert still_png(written(tmp_path, start + tail + png(RGB, extra=[ACTL])[8:])) is None
 
 
 def test_there_is_nothing_to_remark_on_an_ordinary_image(tmp_path):
@@ -354,6 +378,18 @@ def test_the_papers_pixels():
     small = preprocess(RGB, 15, "paper")
     wanted = RGB.reshape(10, 2, 15, 2, 3).mean((1, 3)) - [123.68, 116.779, 103.939]
     np.testing.assert_allclose(small[0].transpose(1, 2, 0), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("pixels", ["authors", "paper"])
+def test_a_large_image_is_never_float_as_a_whole(monkeypatch, pixels):
+    monkeypatch.setattr(images, "AT_ONCE", 1000)
+    monkeypatch.setattr(images, "STRIP", 10_000)
+    image = np.zeros((1000, 1000, 3), np.uint8)
+    tracemalloc.start()
+    preprocess(image, 96, pixels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < image.size
 
 
 @pytest.mark.parametrize("pixels", ["authors", "paper"])

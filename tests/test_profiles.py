@@ -17,7 +17,9 @@ SRGB = [[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7
 def profile(primaries=(), gamma=2.2, space=b"RGB ", name=b"of a test"):
     """An ICC profile, version 2: of an RGB screen by its primaries (XYZ, D50) and gamma, or of grey."""
     curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, round(gamma * 256))
-    tags = {b"desc": b"desc" + bytes(4) + struct.pack(">I", len(name) + 1) + name + bytes(1 + 4 + 4 + 2 + 1 + 67)}
+    tags = {}
+    if name:
+        tags[b"desc"] = b"desc" + bytes(4) + struct.pack(">I", len(name) + 1) + name + bytes(1 + 4 + 4 + 2 + 1 + 67)
     tags[b"wtpt"] = _xyz([0.9642, 1, 0.8249])
     if space == b"GRAY":
         tags[b"kTRC"] = curve
@@ -89,6 +91,7 @@ def test_srgb_by_whatever_name_leaves_pixels_alone(tmp_path):
 ], ids=["empty", "text", "cut", "zeros", "grey", "inks", "unknown", "no curve"])  # fmt: skip
 def test_a_profile_that_cannot_be_read_or_is_of_another_kind_is_passed_over(tmp_path, icc):
     assert conversion(icc, grey=False) is None
+    assert conversion(None, grey=False) is None
     path = saved(tmp_path, SMOOTH, icc_profile=icc)
     np.testing.assert_array_equal(read_image(path), SMOOTH)
 
@@ -102,6 +105,12 @@ def test_a_remark_shows_no_control_characters(tmp_path):
     path = saved(tmp_path, SMOOTH, icc_profile=profile(WIDE, name=b"red \x1b[31m\n" + b"x" * 1000))
     assert remark(path).isprintable()
     assert len(remark(path)) < 500
+
+
+def test_a_profile_without_a_name_is_converted(tmp_path):
+    assert "converted from 'a profile without a name' to sRGB" in remark(
+        saved(tmp_path, SMOOTH, icc_profile=profile(WIDE, name=b""))
+    )
 
 
 def test_a_large_image_is_converted_strip_by_strip(tmp_path, monkeypatch):
