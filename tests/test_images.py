@@ -336,7 +336,7 @@ def test_of_a_damaged_animation_the_still_image_is_taken(tmp_path, animation, de
     assert still_png(path) == png(stored, depth, colour)
 
 
-@pytest.mark.parametrize("tail", [png(RGB)[8:], bytes(8)], ids=["behind the end", "behind no chunk"])
+@pytest.mark.parametrize("tail", [png(RGB)[8:], bytes(12)], ids=["behind the end", "behind no chunk"])
 def test_what_is_no_chunk_of_a_png_is_not_searched(tmp_path, tail):
     """Gigabytes may stand there."""
     start = png(RGB) if tail[7] else png(RGB)[:-12]
