@@ -270,7 +270,7 @@ def refusals(folder):
     yield places["maps"], panel, "of which the authors published no panel; those are fmi (Fig. 3)"
     yield places["failed"], panel, f"lacks cells (failed: {FIG3[1]}, {FIG3[2]}); the same `fmi run` computes them again"
     yield places["lost"], panel, f"lacks cells (missing: {FIG3[1]}); the same `fmi run` computes them again"
-    yield places["neckarfront"], folder / "none.png", "none.png: not an image"
+    yield places["neckarfront"], folder / "none.png", "none.png: no such file"
     yield places["neckarfront"], panel, "has none of the cells of Fig. 3's panel"
     yield places["transfer"], panel, "a grid of 4 x 5 cells (rows x columns) is wanted, 5 x 5 found"
     yield places["rmci"], panel_file(folder / "rmci", "rmci"), "relu1_1 has 2; at least 3 are needed"
