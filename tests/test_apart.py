@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -68,7 +69,6 @@ DEATHS = {
     "(lambda f: f(f))(lambda f: f(f))": r"cut or damaged \(it is nested too deeply\)",
     "raise ValueError('two\\nlines\\x1b[31m' + 9999 * 'x')": r"ValueError: two\\nlines\\x1b\[31mxxx",
     "os.write(1, b'noise'); os.write(2, b'noise'); print(os.read(0, 1)); raise ValueError('quiet')": "ValueError: quiet",
-    "import resource; raise ValueError(resource.getrlimit(resource.RLIMIT_CORE)[0])": "ValueError: 0",
     "os.kill(os.getpid(), 2); raise ValueError('it went on')": "it went on",  # Ctrl-C is for the one that waits
 }  # fmt: skip
 
@@ -83,6 +83,25 @@ def test_however_it_ends_there_is_one_line(ours, program_does, capfd, code):
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
     assert capfd.readouterr() == ("", "")
+
+
+def test_it_leaves_no_core_and_the_terminals_input_alone(ours, program_does):
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    reading, writing = os.pipe()
+    keyboard = os.dup(0)
+    os.write(writing, b"typed")
+    os.close(writing)
+    program_does("import resource; raise ValueError(resource.getrlimit(resource.RLIMIT_CORE)[0], os.read(0, 9))")
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+        os.dup2(reading, 0)
+        with pytest.raises(InputError, match=r"ValueError: \(0, b''\)"):
+            apart.read(ours)
+    finally:
+        os.dup2(keyboard, 0)
+        os.close(keyboard)
+        os.close(reading)
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_views_of_one_storage(tmp_path, layout):
 OUTSIDE = {
     "longer": (0, (25,), (1,)), "behind its end": (1, (4, 6), (6, 1)), "steps out": (0, (4, 6), (7, 1)),
     "before it": (-1, (4, 6), (6, 1)), "backwards": (23, (24,), (-1,)), "a negative size": (0, (-4, 6), (6, 1)),
-    "an offset alone": (25, (), ()), "empty, but elsewhere": (25, (0,), (1,)), "a huge offset": (2**70, (0,), (1,)),
+    "an offset alone": (24, (), ()), "empty, but elsewhere": (25, (0,), (1,)), "a huge offset": (2**70, (0,), (1,)),
     "a huge size": (0, (2**63, 2**63), (1, 1)), "sizes without steps": (0, (4, 6), (1,)),
     "parts of numbers": (0, (4.0, 6), (6, 1)), "no number": (0, ("4", 6), (6, 1)), "truth": (False, (4, 6), (6, 1)),
     "true sizes": (0, (True, 6), (6, 1)), "lists": (0, [4, 6], [6, 1]), "nothing": (None, None, None),
@@ -78,7 +78,10 @@ def test_a_view_of_an_empty_storage_has_no_numbers(tmp_path):
 NO_STORAGE = {
     "a number": opcodes(3), "a text": opcodes("0"), "a tuple like one": opcodes(("0", "<f4", 24)), "nothing": opcodes(None),
     "a dictionary": b"}", "another tensor": tensor(ROW, 0, (4, 6), (6, 1)), "its type": function("torch", "FloatStorage"),
-    "an id of another kind": b"(" + opcodes("module") + opcodes("x") + b"tQ", "an id that is a number": opcodes(3) + b"Q",
+    "an id of another kind": ROW.replace(opcodes("storage"), opcodes("module")),
+    "an id that is too short": b"(" + opcodes("storage") + b"tQ",
+    "a kind that is a list": ROW.replace(function("torch", "FloatStorage"), b"]"),
+    "an id that is a number": opcodes(3) + b"Q",
     "a kind that is not in the table": storage("0", "Complex", 24),
     "a count that is no whole number": storage("0", "Float", 24.0), "a negative count": storage("0", "Float", -1),
     "a key that is no text": storage(0, "Float", 24),
