@@ -266,7 +266,7 @@ def test_fig2_needs_no_weights(gallery, tmp_path):
     (FIG4, "draws", 0, "draws: must be a whole number from 1 to 1000, is 0"),
     (FIG4, "draw", "author", "draw: must be paper or authors, is 'author' .did you mean 'authors'"),
     (FIG4, "method", "rcmi", "method: must be fmi or rmci.*did you mean 'rmci'"),
-    (FIG1, "isolated", 512, "filter 512 is not in relu5_1"),
+    (FIG1, "isolated", 512, "isolated: must be a whole number from 0 to 511, is 512"),
     (ROOT / "experiments" / "fig2.yaml", "credits", ["one"], "credits: must be keys with values"),
     (ROOT / "experiments" / "fig2.yaml", "credits", {"golden_gate": 3}, "credits: must be text.*, is 3"),
 ])  # fmt: skip
