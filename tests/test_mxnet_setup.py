@@ -49,7 +49,7 @@ def test_the_users_threads_count(monkeypatch, asked, found):
 @pytest.mark.parametrize("asked", ["abc", "0", "-1", "1.5", "9" * 30, "1025", "٣", ",2", "2;3"])
 def test_threads_that_are_no_number_of_them_are_refused(monkeypatch, asked):
     """OpenMP would say a line of its own and take what it likes, or end the process."""
-    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setenv("OMP_NUM_THREADS", os.fsdecode(asked.encode()))  # as it comes in, whatever the locale
     with pytest.raises(InputError, match="OMP_NUM_THREADS is .*must be from 1 to 1024"):
         mxnet_setup.prepare_environment()
 
