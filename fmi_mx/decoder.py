@@ -38,7 +38,7 @@ def decoded(path, flags):
             if pixels is None:  # by the way that needs them twice in memory
                 data = np.memmap(path, np.uint8, "r") if still is None else np.frombuffer(still, np.uint8)
                 pixels = cv2.imdecode(data, flags)
-        except (OSError, ValueError):  # gone, or empty
+        except (OSError, ValueError):  # gone, empty, or a cut PNG
             pixels = None
         except cv2.error as error:
             if error.code == cv2.Error.StsNoMem:
@@ -58,13 +58,16 @@ def _decoded_once(cv2, path, flags):
 
 def still_png(path):
     """The bytes of an animated PNG without its animation, or None for any other file: OpenCV 4.11 gives some with four
-    channels, and crashes on damaged ones."""
+    channels, and crashes on damaged ones. Raises ValueError for what is no chunk, and for one longer than the file, to
+    which OpenCV gives up to 4 GB."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:8] != _PNG:
             return None
         kept, place, animated = [(0, 8)], 8, False
-        while (kind := data[place + 4 : place + 8]).isalpha():
+        while kind := data[place + 4 : place + 8]:
             end = place + 12 + int.from_bytes(data[place : place + 4], "big")  # length, kind, data, checksum
+            if end > len(data) or not kind.isalpha():
+                raise ValueError("the PNG is cut off or damaged")
             if kind in _ANIMATION:
                 animated = True
             else:
