@@ -26,7 +26,7 @@ LARGEST = 700 * 10**6  # bytes; Caffe's and torchvision's files, with their full
 ROOM = 256 * 2**20  # bytes that reading may take beside three times the file: the network's own arrays, three times
 HEADER = 2**14  # bytes before the numbers: lines (the network's width, ``Foreign``'s scale, kind and done), then spaces
 FAILED = "failed"  # the first line where there are no numbers; the second says why
-_LINE, _LINES = 600, 16  # characters of a line and lines that are taken
+LINE, _LINES = 600, 16  # characters of a line and lines that are taken
 _SECONDS, _BYTES_A_SECOND = 10, 10**7  # computing: so long, and longer for so many bytes
 _PATIENCE = 6  # times as long on the clock: beside other programs, from a slow disk
 _PACKAGE = Path(__file__).resolve().parent
@@ -147,7 +147,7 @@ def _foreign(answers, deadline):
     """``Foreign`` as the program gives it on a pipe; None where it has not given all, or not as it should. Raises InputError
     with the program's words where it says that the file cannot be read."""
     lines = _received(answers, HEADER, deadline).tobytes().decode("utf-8", "replace").rstrip().split("\n")
-    first, *rest = (as_line(line, _LINE) for line in lines[:_LINES])
+    first, *rest = (as_line(line, LINE) for line in lines[:_LINES])
     if first == FAILED and rest:
         raise InputError(rest[0])
     width = next((width for width in WIDTHS if str(width) == first), None)

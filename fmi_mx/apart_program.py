@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from . import formats
-from .apart import FAILED, HEADER
+from .apart import FAILED, HEADER, LINE
 from .canonical import check_arrays
 from .errors import InputError, as_line
 from .network import weight_shapes, width_of
@@ -29,7 +29,7 @@ def main(pipe, wanted, room, seconds, source):
         except BaseException as error:  # what a damaged file makes of a library, Rust's panics too, is one line
             _limit(resource.RLIMIT_AS)  # or there may be no memory to say so
             foreign, lines = None, [FAILED, _words(error, int(room))]
-        answer.write("\n".join(map(as_line, lines)).encode("utf-8", "replace")[:HEADER].ljust(HEADER))
+        answer.write("\n".join(as_line(line, LINE) for line in lines).encode("utf-8", "replace")[:HEADER].ljust(HEADER))
         for array in foreign.arrays.values() if foreign else ():
             answer.write(array)
     os._exit(0)  # without giving back all memory first, which takes as long again

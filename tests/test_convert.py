@@ -376,7 +376,7 @@ def test_torchvisions_is_known_by_its_file(arrays, tmp_path, monkeypatch):
     assert network_of(arrays, tmp_path / "b.npz").startswith("a small network")
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{}", "[]", "7", "\x00", '{"sha256": {}, "network": 3}'])
+@pytest.mark.parametrize("text", ["[" * 60_000, "{}", "[]", "7", "\x00", '{"sha256": {}, "network": 3}'])
 def test_a_strangers_provenance_is_passed_over(arrays, tmp_path, text):
     (tmp_path / "x.provenance.json").write_text(text, encoding="utf-8")
     assert network_of(arrays, tmp_path / "x.npz").startswith("a small network")
