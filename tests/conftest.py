@@ -1,11 +1,15 @@
 """What every test begins with: the same environment on every machine, a small network of random weights, two images."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
 # One MXNet thread a process, for tests run side by side, a process a core. Read at MXNet's import, so before any.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell's job in the background begins deaf to Ctrl-C, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A user's own matplotlibrc and proxies decide nothing here, nor does whether his HOME can be written.
 if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has the folder of the process that started it

@@ -210,9 +210,10 @@ def test_fig1_of_failed_cells_has_the_word_in_the_place_of_each_map(tmp_path):
 @pytest.mark.parametrize("name", ["price_$5_and_$6", "$\\frac{$", "日本", "a_b^c", "tab\\t", "%d {}"])
 def test_names_are_drawn_as_they_are(fig3, name, recwarn):
     """They are no mathematics, and letters that the font lacks are drawn as their escapes, without a remark."""
-    parts = fmi_parts(as_data(load_experiment(fig3, images=name, layers="relu1_2", filters=0)), picture)
-    fig2 = as_data(load_experiment(ROOT / "experiments" / "fig2.yaml", images=name))
-    figure = lay_out([*parts, *images_parts(fig2, picture)])
+    named = {"images": [name]}  # put in later, for a locale may have no such name for a file
+    parts = fmi_parts({**as_data(load_experiment(fig3, layers="relu1_2", filters=0)), **named}, picture)
+    fig2 = as_data(load_experiment(ROOT / "experiments" / "fig2.yaml"))
+    figure = lay_out([*parts, *images_parts({**fig2, **named}, picture)])
     assert png(figure)
     shown = name.replace("日本", "\\u65e5\\u672c")
     assert figure.texts[0].get_text() == f"(a) {shown}"
