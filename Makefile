@@ -65,7 +65,7 @@ setup: $(INSTALLED)
 $(INSTALLED): setup.py
 	@test -n "$(PYTHON)" || { echo "no Python 3.8 to 3.12 found; install one, or make setup PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	extra=$(EXTRA); test -n "$$extra" || extra=$$($(PYTHON) fmi_mx/gpu.py); \
+	extra=$(EXTRA); test -n "$$extra" || extra=$$($(PYTHON) fmi_mx/machine/gpu.py); \
 	$(VENV)/bin/pip install --quiet --editable ".[$$extra,dev]"
 	touch $@
 

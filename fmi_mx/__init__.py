@@ -9,17 +9,17 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "cell": ("Cell", "cells"),
-    "codes": ("draw_shares", "energies", "isolate", "match_by_rank", "reallocate"),
+    "experiment.cell": ("Cell", "cells"),
+    "method.codes": ("draw_shares", "energies", "isolate", "match_by_rank", "reallocate"),
     "errors": ("InputError",),
-    "experiment": ("Experiment", "load_experiment"),
-    "lbfgs": ("LBFGS",),
-    "losses": ("gatys_loss", "gram", "inversion_loss", "pmci_loss"),
-    "optimisers": ("SGD", "Adam", "Descent", "Pass", "Step", "Stop", "descend"),
-    "problem": ("Problem", "encode"),
-    "runs": ("run",),
-    "network": ("layer_code", "vgg19"),
-    "weights": ("load_weights",),
+    "experiment.experiment": ("Experiment", "load_experiment"),
+    "descent.lbfgs": ("LBFGS",),
+    "method.losses": ("gatys_loss", "gram", "inversion_loss", "pmci_loss"),
+    "descent.optimisers": ("SGD", "Adam", "Descent", "Pass", "Step", "Stop", "descend"),
+    "network.executors": ("Problem", "encode"),
+    "runs.run": ("run",),
+    "network.vgg19": ("layer_code", "vgg19"),
+    "weights.canonical": ("load_weights",),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

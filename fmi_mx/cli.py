@@ -7,7 +7,7 @@ import sys
 from . import commands
 from .commands import ROOT
 from .errors import InputError, as_line
-from .overlay import EXPERIMENTS
+from .experiment.overlay import EXPERIMENTS
 from .streams import sturdy
 
 LONGEST = 5000  # characters of a message

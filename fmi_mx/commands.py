@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from .errors import InputError, shown
-from .plain_yaml import read_yaml
+from .files.plain_yaml import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 
@@ -30,19 +30,19 @@ def _overrides(pairs):
 def run_experiment(options):
     """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints. Returns 1 where
     cells failed, else 0."""
-    from . import figures
-    from .cell import cells
-    from .experiment import load_experiment
-    from .materials import remarks
-    from .mxnet_setup import choose_device
-    from .precision import remark
-    from .processor import kinds
-    from .progress import Progress
-    from .runs import run
+    from .experiment.cell import cells
+    from .experiment.experiment import load_experiment
+    from .figure import draw
+    from .machine.mxnet import choose_device
+    from .machine.precision import remark
+    from .machine.processor import kinds
+    from .runs.materials import remarks
+    from .runs.progress import Progress
+    from .runs.run import run
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
-    figures.check_place(out)
+    draw.check_place(out)
     if experiment.precision:
         sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
     for line in remarks(experiment, options.images):
@@ -66,10 +66,10 @@ def plot_figure(options):
 
 def _draw(folder):
     """Draws a run's figure, prints its path and says which cells are not in it. Returns the exit code."""
-    from . import figures
-    from .finished import listed, read_run
+    from .figure import draw
+    from .runs.finished import listed, read_run
 
-    print(figures.draw(folder))
+    print(draw.draw(folder))
     finished = read_run(folder)
     for what, names in (("failed", list(finished.failed)), ("missing", finished.missing)):
         if names:
@@ -80,9 +80,9 @@ def _draw(folder):
 
 def assess_claims(options):
     """``fmi claims``: tests the claims and prints the report and its files."""
-    from .claims import assess
-    from .claims_report import lines
-    from .claims_settings import load_settings
+    from .claims.assess import assess
+    from .claims.report import lines
+    from .claims.settings import load_settings
 
     settings = load_settings(options.claims, _overrides(options.overrides))
     report = assess(settings, options.out, options.weights, options.images, options.device, sys.stderr)
@@ -93,8 +93,8 @@ def assess_claims(options):
 
 def compare_runs(options):
     """``fmi compare``: each run beside the authors' panel; of several a table as well."""
-    from .compare import compare
-    from .tables import lines, settings_lines
+    from .compare.compare import compare
+    from .compare.tables import lines, settings_lines
 
     reports = {}
     for folder in options.folders:
@@ -106,10 +106,10 @@ def compare_runs(options):
 
 def fetch_weights(options):
     """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
-    from .convert import read_any
-    from .fetch import fetch_first
-    from .sources import read_sources
-    from .weights import read_weights, write_weights
+    from .files.fetch import fetch_first
+    from .files.sources import read_sources
+    from .weights.canonical import read_weights, write_weights
+    from .weights.convert import read_any
 
     target = ROOT / "model" / "vgg19.params"
     if target.exists() and options.source is None:
@@ -134,7 +134,7 @@ def fetch_weights(options):
 
 def convert_weights(options):
     """``fmi weights convert``: any VGG-19 file to the canonical form; prints what was done to it."""
-    from .convert import convert
+    from .weights.convert import convert
 
     provenance = convert(options.source, options.to)
     for conversion in provenance["conversions"]:
@@ -144,8 +144,8 @@ def convert_weights(options):
 
 def check_weights(options):
     """``fmi weights check``: which network a canonical file holds."""
-    from .convert import network_of
-    from .weights import read_weights, weights_digest
+    from .weights.canonical import read_weights, weights_digest
+    from .weights.convert import network_of
 
     arrays = read_weights(options.file)
     network = network_of(arrays, options.file)
@@ -154,8 +154,8 @@ def check_weights(options):
 
 def normalise_weights(options):
     """``fmi weights normalise``: every filter's mean activation over the paper's images becomes 1."""
-    from .rescale import normalise
-    from .sources import read_sources
+    from .files.sources import read_sources
+    from .weights.rescale import normalise
 
     names = list(read_sources(ROOT / "experiments" / "images" / "sources.yaml"))
     print(f"{options.to}: {normalise(options.weights, options.to, names, options.images)['network']}")
@@ -165,7 +165,7 @@ def diff_weights(options):
     """``fmi weights diff``: the largest difference of two files, array by array."""
     import numpy as np
 
-    from .convert import read_any
+    from .weights.convert import read_any
 
     one, two = read_any(options.one)[0], read_any(options.two)[0]
     shapes = [arrays["conv1_1_weight"].shape for arrays in (one, two)]
@@ -187,8 +187,8 @@ def fetch_panels(_):
 
 def _fetch_all(folder):
     """Downloads everything that a folder's sources.yaml lists."""
-    from .fetch import PICTURE, fetch
-    from .sources import read_sources
+    from .files.fetch import PICTURE, fetch
+    from .files.sources import read_sources
 
     for entry in read_sources(folder / "sources.yaml").values():
         try:
@@ -210,7 +210,7 @@ def examine_machine(options):
 
 def run_benchmark(options):
     """``fmi bench``: prints each line of the benchmark as it is known, and its files."""
-    from .bench import bench
+    from .bench.bench import bench
 
     bench(options.out, options.weights, options.images, options.device, lambda line: print(line, flush=True))
     print(f"{options.out}.json {options.out}.png")

@@ -4,11 +4,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from . import gpu, precision
 from .errors import InputError
-from .finding import find_image
-from .mxnet_setup import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, threads, usable_cores
-from .weights import read_weights
+from .files.finding import find_image
+from .machine import gpu, precision
+from .machine.mxnet import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, threads, usable_cores
+from .weights.canonical import read_weights
 
 PAPER_IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
 

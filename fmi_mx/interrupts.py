@@ -20,9 +20,7 @@ class Interrupts:
 
     def listen(self):
         """Takes the place of Python's own handlers."""
-        if (
-            signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):  # a shell lets it be ignored behind &
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell lets it be ignored behind &
             signal.signal(signal.SIGINT, self._interrupt)
             sys.unraisablehook = self._unraisable
 

@@ -21,13 +21,13 @@ import skimage
 import skimage.data
 
 from fmi_mx import __version__
-from fmi_mx.fetch import checksums
-from fmi_mx.images import MEAN
-from fmi_mx.mxnet_setup import mx
-from fmi_mx.network import layer_table, weight_shapes
-from fmi_mx.rescale import mean_activations, rescaled
-from fmi_mx.store import write_json
-from fmi_mx.weights import array_digest
+from fmi_mx.files.fetch import checksums
+from fmi_mx.files.images import MEAN
+from fmi_mx.files.store import write_json
+from fmi_mx.machine.mxnet import mx
+from fmi_mx.network.vgg19 import layer_table, weight_shapes
+from fmi_mx.weights.canonical import array_digest
+from fmi_mx.weights.rescale import mean_activations, rescaled
 
 WIDTH = 1 / 8
 CROP, BATCH = 64, 64  # pixels; crops

@@ -4,7 +4,7 @@ import json
 
 import cv2
 
-from fmi_mx import store
+from fmi_mx.files import store
 
 
 def finished_run(folder, experiment, pictures, failed=(), width=1):

@@ -8,9 +8,10 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from fmi_mx import InputError, cli, precision
-from fmi_mx.mxnet_setup import mx
-from fmi_mx.processor import kinds, machine
+from fmi_mx import InputError, cli
+from fmi_mx.machine import precision
+from fmi_mx.machine.mxnet import mx
+from fmi_mx.machine.processor import kinds, machine
 
 FIG3 = ROOT / "experiments" / "fig3.yaml"
 SMALL = ["--set", "long_edge=32", "--set", "layers=[relu1_1, relu2_1]", "--set", "filters=0-1", "--set", "stop.passes=3"]
@@ -148,7 +149,7 @@ def test_interrupted_says_that_it_resumes(fmi, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("fmi_mx.compute"), "descend", interrupt)
+    monkeypatch.setattr(importlib.import_module("fmi_mx.runs.compute"), "descend", interrupt)
     code, _, err = fmi("run", "FIG3", *SMALL)
     assert code == 130
     assert err == "fmi: interrupted; the same command resumes\n"
@@ -162,7 +163,7 @@ def test_what_a_library_makes_of_an_interrupt_is_one(fmi, monkeypatch, made):
         except KeyboardInterrupt as error:
             raise made from error
 
-    monkeypatch.setattr("fmi_mx.bench.bench", interrupt)
+    monkeypatch.setattr("fmi_mx.bench.bench.bench", interrupt)
     assert fmi("bench") == (130, "", "fmi: interrupted\n")
 
 
@@ -170,13 +171,13 @@ def test_interrupted_where_nothing_resumes_does_not_say_so(fmi, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fmi_mx.bench.bench", interrupt)
+    monkeypatch.setattr("fmi_mx.bench.bench.bench", interrupt)
     assert fmi("bench") == (130, "", "fmi: interrupted\n")
 
 
 def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
     """By run and by plot, which draw the figure all the same; the same command tries again."""
-    original, calls = importlib.import_module("fmi_mx.compute").descend, []
+    original, calls = importlib.import_module("fmi_mx.runs.compute").descend, []
 
     def fail_twice(*arguments):
         calls.append(arguments)
@@ -184,7 +185,7 @@ def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
             raise mx.base.MXNetError("a page\nof text\nout of memory\n")
         return original(*arguments)
 
-    monkeypatch.setattr(importlib.import_module("fmi_mx.compute"), "descend", fail_twice)
+    monkeypatch.setattr(importlib.import_module("fmi_mx.runs.compute"), "descend", fail_twice)
     code, out, err = fmi("run", "FIG3", *SMALL)
     lines = err.splitlines()
     assert (code, len(lines)) == (1, 9)
@@ -202,7 +203,7 @@ def test_cells_of_two_kinds_of_machine_are_counted(fmi, monkeypatch):
     assert fmi("run", "FIG3", *SMALL)[2].count("\n") == 8
     here = "; ".join(f"8 on {words}" for words in kinds([{"machine": machine(mx.cpu())}]))
     other = {"processor": "Another", "instructions": ["avx2"], "threads": 1}
-    monkeypatch.setattr("fmi_mx.runs.machine", lambda _: other)
+    monkeypatch.setattr("fmi_mx.runs.run.machine", lambda _: other)
     wanted = f"cells of 2 kinds of machine, whose last digits differ: {here}; 4 on Another (up to avx2, threads: 1)"
     for _ in ("they were computed", "they were stored"):
         code, _, err = fmi("run", "FIG3", *[one.replace("filters=0-1", "filters=0-2") for one in SMALL])
@@ -222,7 +223,7 @@ from fmi_mx.__main__ import main
 builtins.__import__ = interrupted
 sys.exit(main())
 """
-    for module in ("argparse", "yaml", "experiment", "numpy", "materials"):
+    for module in ("argparse", "yaml", "experiment.experiment", "numpy", "runs.materials"):
         done = subprocess.run(
             [sys.executable, "-c", program, module, "run", str(FIG3)], capture_output=True, encoding="utf-8"
         )

@@ -9,11 +9,11 @@ from textwrap import dedent
 
 import fmi_mx
 from fmi_mx import cli
-from fmi_mx.claims_settings import load_settings
+from fmi_mx.claims.settings import load_settings
 from fmi_mx.errors import InputError
-from fmi_mx.experiment import load_experiment
-from fmi_mx.plain_yaml import read_yaml
-from fmi_mx.schemas import SCHEMAS
+from fmi_mx.experiment.experiment import load_experiment
+from fmi_mx.experiment.schemas import SCHEMAS
+from fmi_mx.files.plain_yaml import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README, DOCS = ROOT / "README.md", sorted((ROOT / "docs").glob("*.md"))

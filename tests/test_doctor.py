@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from fmi_mx import doctor, precision
+from fmi_mx import doctor
+from fmi_mx.machine import precision
 
 IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
 

@@ -5,7 +5,7 @@ import ast
 import pytest
 from conftest import ROOT
 
-SOURCES = sorted(path.relative_to(ROOT) for folder in ("fmi_mx", "tests", "model") for path in (ROOT / folder).glob("*.py"))
+SOURCES = sorted(path.relative_to(ROOT) for folder in ("fmi_mx", "tests", "model") for path in (ROOT / folder).rglob("*.py"))
 OPEN_NO_TEXT = ("os", "Image")  # whose ``open`` is of another kind
 PROCESSES = ("run", "Popen", "check_output", "check_call", "call")
 

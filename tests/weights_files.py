@@ -8,8 +8,8 @@ import numpy as np
 import scipy.io
 import torch_files
 
-from fmi_mx.mxnet_setup import mx
-from fmi_mx.network import LAYERS
+from fmi_mx.machine.mxnet import mx
+from fmi_mx.network.vgg19 import LAYERS
 
 CONVOLUTIONS = [name for name in LAYERS if name.startswith("conv")]
 STD = np.array([0.229, 0.224, 0.225])[None, :, None, None]

@@ -1,0 +1,1 @@
+"""What a pass costs, and the race to the authors' loss."""

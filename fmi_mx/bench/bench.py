@@ -1,0 +1,77 @@
+"""The benchmark, ``fmi bench``: what a pass costs, memory, growth, and the race to the authors' loss."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from ..errors import InputError
+from ..experiment.experiment import FIG3, load_experiment
+from ..figure.draw import check_place
+from ..files import store
+from ..machine.mxnet import choose_device
+from ..machine.precision import precision_on
+from ..measure.descriptors import DESCRIBED
+from ..network.vgg19 import width_of
+from ..runs.materials import gather
+from . import report as reporting
+from . import rivals
+from .passes import growth, loop_against_executor
+from .race import race
+
+LARGEST = ("relu5_2", (1, 3, 384, 512))  # where memory is measured
+
+
+def bench(out, weights, images, device, say):
+    """Runs the whole benchmark.
+
+    out: path without ending; writes OUT.json and OUT.png. weights, images, device: as for ``run``. say(line): called with
+    each line of the report as soon as it is known. Returns the report, as OUT.json holds it. Raises InputError before
+    anything is measured for weights, images or an OUT that cannot be used.
+    """
+    chosen, out = choose_device(device), Path(out).resolve()
+    authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"])
+    preset = load_experiment(FIG3, preset="fast")
+    materials = gather(authors, weights, images, device)
+    if width_of(materials.weights) != 1:
+        raise InputError(f"weights {weights}: the authors' way is timed with the whole VGG-19; give weights of it")
+    check_place(out)
+    report = {"passes": _passes(authors.optimiser, chosen)}
+    rivals_on = "" if chosen.device_type == "cpu" else "; the authors' way and PyTorch on the CPU"
+    _say_all(say, f"one pass, 256x192, {chosen}{rivals_on}", *reporting.pass_lines(report["passes"]))
+    with rivals.Rival("memory") as memory:
+        report["peak_gb"] = memory(*LARGEST, 14)
+    say(f"peak memory of a descent at {LARGEST[0]} of 512x384: {report['peak_gb']:.2f} GB")
+    report["growth"] = growth(chosen, authors.optimiser)
+    _say_all(say, *reporting.growth_lines(report["growth"]))
+    racers = racers_on(chosen, preset)
+    names = ("sgd", *racers, "preset")
+    on_cell = lambda one: say(reporting.race_line(one, names))  # noqa: E731
+    report["race"] = race(authors, racers, preset, materials, on_cell)
+    report["summary"] = reporting.race_summary(report["race"], names)
+    _say_all(say, *reporting.summary_lines(report["summary"]))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    store.write_json(out.with_name(f"{out.name}.json"), report)
+    store.write_file(out.with_name(f"{out.name}.png"), reporting.draw(report["race"], names))
+    return report
+
+
+def racers_on(device, preset):
+    """Adam, L-BFGS, and L-BFGS in the preset's precision where the device has it: name -> ``Experiment``. No box, for the
+    authors' images leave it."""
+    free = {"optimiser.name": "lbfgs", "optimiser.box": None}
+    racers = {"adam": load_experiment(FIG3, **{"optimiser.name": "adam"}), "lbfgs": load_experiment(FIG3, **free)}
+    if precision_on(preset.precision, device) != racers["lbfgs"].precision:
+        racers[f"lbfgs_{preset.precision}"] = load_experiment(FIG3, precision=preset.precision, **free)
+    return racers
+
+
+def _passes(optimiser, device):
+    """``loop_against_executor`` at the paper's layers, beside the authors' way and, where it is installed, PyTorch."""
+    with ExitStack() as stack:
+        kinds = ["authors", *(["torch"] if rivals.has_torch() else [])]
+        others = {kind: stack.enter_context(rivals.Rival(kind)) for kind in kinds}
+        return [loop_against_executor(layer, device, optimiser, others=others) for layer in DESCRIBED]
+
+
+def _say_all(say, *lines):
+    for line in lines:
+        say(line)

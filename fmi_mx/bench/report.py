@@ -1,0 +1,96 @@
+"""The benchmark's numbers as lines to read and as a picture."""
+
+import math
+
+import numpy as np
+
+from ..figure.canvas import Figure, plain, png
+
+
+def pass_lines(found):
+    """What a pass costs. found: dicts of ``passes.loop_against_executor``. Returns lines."""
+    others = [key[len("ratio_") :] for key in found[0] if key.startswith("ratio_")]
+    lines = ["layer    executor s  loop s  loop/executor" + "".join(f"  {name} s  {name}/loop" for name in others)]
+    for one in found:
+        line = f"{one['layer']}  {one['seconds_executor']:.4f}      {one['seconds_loop']:.4f}  {one['ratio']:.3f}        "
+        for name in others:
+            line += f"  {one[f'seconds_{name}']:.4f}".ljust(len(name) + 5) + f" {one[f'ratio_{name}']:.2f}"
+        lines.append(line)
+    return lines
+
+
+def growth_lines(found):
+    """How the time grows. found: of ``passes.growth``. Returns lines."""
+    pixels = [f"relu3_2 at long edge {one['long_edge']}: {one['seconds']:.4f} s a pass" for one in found["pixels"]]
+    filters = "relu3_2 at long edge 128, {filters} filters: {seconds:.2f} s for ten passes each"
+    return pixels + [filters.format(**one) for one in found["filters"]]
+
+
+def race_line(one, names):
+    """One cell of ``race``: passes and seconds, how many times faster than the authors' way, and whose loss is higher."""
+    line = f"{one['name']}: authors {one['authors']['passes']} passes {one['authors']['seconds']:.1f} s"
+    for name in names:
+        found = one[name]
+        line += f"; {name} {found['passes']} passes {found['seconds']:.1f} s, {speed(one, name):.1f} times faster"
+        if not found["reached"]:
+            line += f" but at {found['loss'] / one['loss']:.3f} of their loss"
+    return line
+
+
+def speed(one, name):
+    """How many times faster than the authors' way a runner was."""
+    return one["authors"]["seconds"] / one[name]["seconds"]
+
+
+def race_summary(found, names):
+    """For each runner: how many cells reached the authors' loss; of those the geometric mean and the smallest of the speeds;
+    of all cells the highest loss as a multiple of the authors', and the mean saturated share."""
+    summary = {}
+    for name in names:
+        speeds = [speed(one, name) for one in found if one[name]["reached"]]
+        summary[name] = {
+            "cells": len(found),
+            "reached": len(speeds),
+            "geometric_mean": math.exp(np.mean(np.log(speeds))) if speeds else None,
+            "smallest": min(speeds, default=None),
+            "highest_loss": max(one[name]["loss"] / one["loss"] for one in found),
+            "saturated": float(np.mean([one[name]["saturated"] for one in found])),
+        }
+    return summary
+
+
+def summary_lines(summary):
+    """What ``race_summary`` says, a line a runner."""
+    lines = []
+    for name, one in summary.items():
+        line = f"{name}: {one['reached']} of {one['cells']} cells come to the authors' last loss"
+        if one["reached"]:
+            line += f", {one['geometric_mean']:.1f} times faster (geometric mean), at least {one['smallest']:.1f} times"
+        lines.append(
+            f"{line}; loss at most {one['highest_loss']:.3f} of theirs; at or beyond 0 and 255 are {one['saturated']:.1%}"
+        )
+    return lines
+
+
+@plain()
+def draw(found, names):
+    """Loss against seconds, an axis a cell. found: of ``race``. Returns the PNG's bytes."""
+    columns = max(1, math.ceil(math.sqrt(len(found))))
+    rows = math.ceil(len(found) / columns)
+    figure = Figure(figsize=(3 * columns, 2.4 * rows), dpi=100, layout="tight")
+    for place, one in enumerate(found, start=1):
+        axis = figure.add_subplot(rows, columns, place)
+        for name in names:
+            seconds, losses = zip(*one[name]["curve"])
+            axis.plot(seconds, np.minimum.accumulate(losses), label=name)
+        share = one["authors"]["seconds"] / one["sgd"]["curve"][-1][0]
+        seconds, losses = zip(*one["sgd"]["curve"])
+        axis.plot(np.array(seconds) * share, np.minimum.accumulate(losses), label="the authors' way", color="black")
+        axis.axhline(one["loss"], color="grey", linewidth=0.5)
+        axis.set_title(one["name"], fontsize=8)
+        axis.tick_params(labelsize=6)
+        if place == 1:
+            axis.legend(fontsize=6)
+    figure.supxlabel("seconds")
+    figure.supylabel("lowest loss so far")
+    return png(figure)

@@ -1,0 +1,171 @@
+"""What the descent loop is compared with, each in a process of its own: the authors' way of making a pass, and PyTorch's.
+
+``python -m fmi_mx.bench.rivals KIND`` reads lines "layer height width passes" and answers each with the seconds that they took;
+kind ``memory`` runs L-BFGS and answers with the process's peak resident memory in GB.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..descent.optimisers import Stop, descend
+from ..errors import InputError
+from ..experiment.experiment import FIG3, load_experiment
+from ..machine.mxnet import mx, usable_cores
+from ..method.codes import isolate
+from ..method.losses import inversion_loss
+from ..network.executors import Problem, encode
+from ..network.vgg19 import LAYERS, layer_code, vgg19
+from ..weights.random import he_normal
+
+# What the authors feed it is half the gradient already.
+AUTHORS_SGD = replace(load_experiment(FIG3).optimiser, rescale=1.0)
+PROBE_EARLY = replace(load_experiment(FIG3, preset="fast").optimiser, probes=(1,))
+
+
+class Rival:
+    """A process that makes passes of one kind: ``authors``, ``torch`` or ``memory``."""
+
+    def __init__(self, kind):
+        self._kind, environment = kind, dict(os.environ)
+        if kind == "authors":  # MXNet's own default is half of the processors it sees, taking them for hyper-threads
+            environment["OMP_NUM_THREADS"] = str(max(1, usable_cores() // 2))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fmi_mx.bench.rivals", kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,  # an interrupt is the parent's to tell
+        )
+
+    def __call__(self, layer, shape, passes):
+        """shape: (1, 3, H, W). Returns the number that it answers with. Raises InputError where the process has ended."""
+        try:
+            print(layer, *shape[2:], passes, file=self._process.stdin, flush=True)
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise InputError(
+                f"the process that runs {self._kind} ended; `python -m fmi_mx.bench.rivals {self._kind}` says why"
+            )
+        return float(answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error, *_):
+        if error:  # it may be busy
+            self._process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def has_torch():
+    """Whether PyTorch is installed."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def random_problem(layer, shape, device=None):
+    """An inversion at a layer of random weights (the speed is that of trained ones).
+
+    Returns (loss Symbol, weights, target, image): NDArrays, on a device (the CPU when None).
+    """
+    generator, device = np.random.default_rng(0), device or mx.cpu()
+    code = layer_code(vgg19(), layer)
+    used = set(code.list_arguments())
+    weights = {name: mx.nd.array(array, ctx=device) for name, array in he_normal(1, generator).items() if name in used}
+    image = mx.nd.array(generator.uniform(-50, 50, shape), ctx=device)
+    target = encode(isolate(code, 3), weights, image)
+    return inversion_loss(code, mx.sym.Variable("target")), weights, target, image
+
+
+def authors_passes(layer, shape):
+    """Passes as the authors' code makes them: the code's executor with gradients for every weight of it, the step code -
+    target as its output's gradient. Returns a function of the number of passes."""
+    _, weights, target, image = random_problem(layer, shape)
+    code = layer_code(vgg19(), layer)
+    arguments = {**weights, "data": image}
+    gradients = {name: mx.nd.zeros_like(array) for name, array in arguments.items()}
+    executor = code.bind(mx.cpu(), arguments, args_grad=gradients)
+
+    class Authors:
+        def loss_and_gradient(self, image):
+            image.copyto(arguments["data"])
+            executor.forward(is_train=True)
+            apart = executor.outputs[0] - target
+            executor.backward([apart])
+            return mx.nd.zeros((1,)), gradients["data"]  # they compute no loss
+
+    return lambda passes: descend(Authors(), image, AUTHORS_SGD, Stop(passes, 0.0))
+
+
+def torch_passes(layer, shape):
+    """Passes of the same graph in PyTorch, channels last. Returns a function of the number of passes."""
+    import torch
+
+    torch.set_num_threads(usable_cores())
+    generator, steps = torch.Generator().manual_seed(0), []
+    for name, (kind, filters, _) in LAYERS.items():
+        channels = steps[-1][2] if steps else 3
+        weight = torch.randn(filters, channels, 3, 3, generator=generator) * (2 / (9 * channels)) ** 0.5
+        steps.append((kind, weight.contiguous(memory_format=torch.channels_last) if kind == "conv" else None, filters))
+        if name == layer:
+            break
+
+    def code(x):
+        for kind, weight, _ in steps:
+            if kind == "conv":
+                x = torch.nn.functional.conv2d(x, weight, weight[:, 0, 0, 0], padding=1)
+            else:
+                x = torch.relu(x) if kind == "relu" else torch.nn.functional.avg_pool2d(x, 2)
+        return x
+
+    image = torch.rand(shape, generator=generator).mul(100).contiguous(memory_format=torch.channels_last).requires_grad_()
+    target = code(image).detach() * 0.5
+
+    def run(passes):
+        for _ in range(passes):
+            image.grad = None
+            (code(image) - target).square().sum().backward()
+
+    return run
+
+
+def peak_memory(layer, shape, passes):
+    """Peak resident memory of this process, GB, after a descent with L-BFGS and a probe."""
+    loss, weights, target, image = random_problem(layer, shape)
+    descend(Problem(loss, weights, {"target": target}, shape), image, PROBE_EARLY, Stop(passes, 0.0))
+    # getrusage would answer with the parent's peak, where that is higher
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e9
+
+
+def _main(kind):
+    makers, made = {"authors": authors_passes, "torch": torch_passes}, {}
+    for line in sys.stdin:
+        layer, *size, passes = line.split()
+        shape, passes = (1, 3, *map(int, size)), int(passes)
+        if kind == "memory":
+            print(peak_memory(layer, shape, passes), flush=True)
+            continue
+        if (layer, shape) not in made:
+            made = {(layer, shape): makers[kind](layer, shape)}
+            made[layer, shape](2)  # warm up
+        started = time.perf_counter()
+        made[layer, shape](passes)
+        print(time.perf_counter() - started, flush=True)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

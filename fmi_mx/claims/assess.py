@@ -1,0 +1,78 @@
+"""The paper's four claims, tested: computes what they need, measures it, and judges."""
+
+from pathlib import Path
+
+from ..files import store
+from ..files.images import postprocess
+from ..measure.descriptors import describe
+from ..measure.energy_vectors import energy_vectors, gram_matrices
+from ..measure.intervals import Bootstrap, variance_components
+from ..network.vgg19 import width_of
+from . import figure, runs
+from . import report as reporting
+from .layers import layer_rows
+from .style import crops_row, distances, frobenius
+from .textures import dependence_rows, missed, nearest, points_of, retrieval_row
+from .transfers import transfer_rows
+from .verdicts import RANDOM
+
+
+def assess(settings, out, weights, images, device, stream):
+    """Tests the claims, and writes claims.json, claims.md and claims.png into a folder.
+
+    settings: ``Settings``. out: the folder; the runs go into out/claims, and resume. weights: file. images: folder. device:
+    see ``choose_device``. stream: where progress goes. Returns the report, as claims.json holds it. Raises InputError before
+    anything is computed for whatever is wrong with the input.
+    """
+    pictures = runs.compute(settings, out, weights, images, device, stream)
+    print("measuring the pictures", file=stream, flush=True)
+    bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.generator("bootstrap"))
+    shuffles = settings.generator("shuffles")
+    textures, components, lost = _textures(settings, pictures, bootstrap, shuffles)
+    trends, found = layer_rows(settings, pictures, bootstrap)
+    style = _crops(settings, pictures, bootstrap, shuffles)
+    transferred, ways = transfer_rows(settings, pictures, bootstrap, shuffles)
+    rows = sorted([*textures, *trends, style, *transferred], key=lambda row: row.claim)
+    report = {
+        "settings": reporting.plain(settings),
+        "width": width_of(pictures.materials.weights),
+        "rows": [reporting.plain(row) for row in rows],
+        "levels": reporting.plain(found),
+        "missed": lost,
+        "components": components,
+        "descents": pictures.descents,
+        "pmci": ways,
+    }
+    store.write_json(Path(out) / "claims.json", report)
+    store.write_file(Path(out) / "claims.md", reporting.markdown(report).encode())
+    store.write_file(Path(out) / "claims.png", figure.draw(report))
+    return report
+
+
+def _textures(settings, pictures, bootstrap, generator):
+    """Claims 1 and 4: their rows; the variance components, weights -> layer -> component; and the filters that claim 1 does
+    not find, by layer."""
+    rows, components, lost = [], {"trained": {}, RANDOM: {}}, {}
+    of_noise = points_of(runs.white_noise(settings, pictures.inversions.trained, pictures.transfer.denoise))
+    for layer in settings.layers:
+        points, random = (points_of(one[layer]) for one in pictures.inversions)
+        rows.append(retrieval_row(layer, points, random, of_noise, settings, bootstrap, generator))
+        rows += dependence_rows(layer, points, random, settings)
+        components["trained"][layer] = variance_components(points)
+        components[RANDOM][layer] = variance_components(random)
+        lost[layer] = [settings.filters[place] for place in missed(nearest(points))]
+    return rows, components, lost
+
+
+def _crops(settings, pictures, bootstrap, generator):
+    """Claim 3: the row of the crops."""
+    pool, layers, crops = pictures.transfer.pool, settings.style_layers, pictures.crops
+    weights = pictures.materials.weights
+    apart = {
+        "energies": distances(energy_vectors(crops, weights, layers, pool)),
+        RANDOM: distances(energy_vectors(crops, pictures.random_weights, layers, pool)),
+        "Gram matrices": frobenius(gram_matrices(crops, weights, layers, pool)),
+        "colour": distances([{"colour": describe(postprocess(crop, denoise=0))["colour"]} for crop in crops]),
+    }
+    images = len(settings.images) + len(settings.styles)
+    return crops_row(apart, images, settings, bootstrap, generator)

@@ -1,0 +1,79 @@
+"""Claim 2: what colours and structures the textures of each layer have."""
+
+import numpy as np
+
+from ..experiment.cell import image_name
+from ..files.images import postprocess, preprocess
+from ..measure.colourfulness import colourfulness
+from ..measure.intervals import slope, spearman
+from ..measure.intricacy import intricacy
+from .runs import white_noise
+from .verdicts import RANDOM, judged
+
+
+def layer_rows(settings, pictures, bootstrap):
+    """Claim 2: its rows, and for each measure whose pictures -> their mean, of inversions one a layer, with interval.
+
+    Colourfulness is that of the pictures as they are published. Intricacy is measured without denoising and rounding, which
+    make edges of what is faint, even in white noise; and once more of inversions that have seen no photograph. Low layers
+    keep their content, a photograph, which is intricate, in the one and its surrogate, which is not, in the other: the truth
+    about the textures' own trend lies between the two.
+    """
+    generator, denoise = settings.generator("surrogates"), pictures.transfer.denoise
+
+    def intricate(picture):
+        return intricacy(picture, settings.surrogates, generator)
+
+    rows, found = [], {}
+    for name, measure, inversions, denoised, contents in (
+        ("colourfulness", colourfulness, pictures.inversions, denoise, _contents(settings, pictures, denoise)),
+        ("intricacy", intricate, pictures.plain, 0, _contents(settings, pictures, 0)),
+        ("intricacy without a photograph", intricate, pictures.alone, 0, {"surrogate": pictures.surrogate}),
+    ):
+        trained, random = (np.array([_by_filter(one[layer], measure) for layer in settings.layers]) for one in inversions)
+        rows.append(trend_row(name, trained, random, settings, bootstrap))
+        found[name] = {
+            "trained": levels(trained, bootstrap),
+            RANDOM: levels(random, bootstrap),
+            "white noise": levels([_by_filter(white_noise(settings, inversions.trained, denoised), measure)], bootstrap)[0],
+            "content images": {image: measure(picture) for image, picture in contents.items()},
+        }
+    return rows, found
+
+
+def _by_filter(pictures, measure):
+    """The mean of a measure over each filter's pictures, [filter][image][seed]: float64 (filters,)."""
+    return np.array([np.mean([measure(one) for seeds in images for one in seeds]) for images in pictures])
+
+
+def _contents(settings, pictures, denoise):
+    """The content images as the network sees them, name -> uint8 (H, W, 3). denoise: as of ``postprocess``."""
+    sources, pixels = pictures.materials.sources, pictures.transfer.pixels
+    return {
+        image_name(image): postprocess(preprocess(sources[image].pixels, settings.long_edge, pixels), denoise)
+        for image in settings.images
+    }
+
+
+def trend_row(measure, values, random, settings, bootstrap):
+    """Claim 2 of a measure, colourfulness or intricacy: its slope from layer to layer; beside it the rank correlation with
+    the layer, and how many of the steps rise.
+
+    values, random: float64 (layers, filters), of the inversions and of those through random weights. Filters are resampled
+    within each layer.
+    """
+    measured = bootstrap.estimate(slope, *values)
+    layers = len(values)
+    apart = bootstrap.estimate(lambda *both: slope(*both[:layers]) - slope(*both[layers:]), *values, *random)
+    controls = {"no trend": 0.0, RANDOM: slope(*random)}
+    beside = {
+        "Spearman's correlation": bootstrap.estimate(spearman, *values),
+        f"steps of {layers - 1} that rise": int((np.diff(np.mean(values, axis=1)) > 0).sum()),
+    }
+    margins = {"no trend": measured, RANDOM: apart}
+    return judged(2, "all layers", f"{measure}, slope a layer", measured, controls, margins, settings.confidence, beside)
+
+
+def levels(values, bootstrap):
+    """The mean of each layer with its interval. values: float64 (layers, filters). Returns a list of ``Estimate``."""
+    return [bootstrap.estimate(np.mean, of_layer) for of_layer in values]

@@ -1,0 +1,183 @@
+"""The pictures that the claims are about: inversions through the network and through random weights, and PMCI's outputs."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from ..experiment.cell import cells, image_name
+from ..experiment.experiment import Experiment
+from ..files import store
+from ..files.images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
+from ..machine.precision import remark
+from ..measure.intricacy import periodic, surrogate
+from ..network.vgg19 import check_image_size, width_of
+from ..runs.finished import listed
+from ..runs.materials import Materials, gather, remarks
+from ..runs.progress import Progress
+from ..runs.run import run
+from ..weights.canonical import device_of, to_device, write_weights
+from ..weights.random import he_normal
+from .settings import inversions, transfers
+from .style import crops_of
+from .verdicts import RANDOM
+
+
+class Both(NamedTuple):
+    """Through the network and through random weights, each layer -> [filter][image][seed] -> what is asked for."""
+
+    trained: dict
+    random: dict
+
+
+class Pictures(NamedTuple):
+    """inversions: ``Both`` of pictures, uint8 (H, W, 3). plain: the same as float32, neither denoised nor rounded. alone: as
+    plain, of one seed and one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power
+    spectrum and nothing of what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``.
+    transfer: the experiment of PMCI, materials: its images and weights. random_weights: name -> NDArray. outputs: cell ->
+    float32 (1, 3, H, W) minus the mean, neither clipped nor denoised: the style images with which they are compared are not,
+    and denoising takes more from the energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of
+    the images and styles in turn."""
+
+    inversions: Both
+    plain: Both
+    alone: Both
+    surrogate: np.ndarray
+    descents: dict
+    transfer: Experiment
+    materials: Materials
+    random_weights: dict
+    outputs: dict
+    crops: list
+
+
+def compute(settings, out, weights, images, device, stream):
+    """Computes what is missing, under OUT/claims.
+
+    settings: ``Settings``. out, weights, images, device: as of ``run``, but that there are several runs in out. stream:
+    where progress goes. Returns ``Pictures``. Raises InputError before anything is computed for whatever is wrong with the
+    input.
+    """
+    by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
+    transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
+    gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
+    materials = gather(transfer, weights, images, device)
+    crops, surrogate = _crops(settings, materials), _surrogate(settings, materials, transfer.pixels)
+    random_weights = he_normal(width_of(materials.weights), settings.generator("random weights"))
+    folder = Path(out) / "claims"
+    with store.locked(folder):
+        write_weights(random_weights, folder / "random.params")
+        store.write_file(folder / "surrogate.png", png_bytes(surrogate))
+        jobs = [(folder / f"{name}.{run_name}", one, file, place)
+                for name, file in (("trained", weights), ("random", folder / "random.params"))
+                for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
+        stream.write(remark(transfer.precision, device_of(materials.weights)))
+        stream.writelines(f"{line}\n" for line in remarks(transfer, images))
+        _run_all([*jobs, (folder / "pmci", transfer, weights, images)], device, stream)
+        names = [image_name(image) for image in settings.images]
+        records = _read(settings, folder, names, by_seed, store.read_record)
+        return Pictures(
+            inversions=_read(settings, folder, names, by_seed, _picture),
+            plain=_read(settings, folder, names, by_seed, _plain),
+            alone=_read(settings, folder, ["surrogate"], alone, _plain),
+            surrogate=surrogate,
+            descents={"trained": _descents(records.trained), RANDOM: _descents(records.random)},
+            transfer=transfer,
+            materials=materials,
+            random_weights=to_device(random_weights, device_of(materials.weights)),
+            outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
+            crops=crops,
+        )
+
+
+def _run_all(jobs, device, stream):
+    """Runs experiments, each (folder, experiment, weights, images), with one progress."""
+    progress = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream)
+    try:
+        for folder, one, weights, images in jobs:
+            records = run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
+            failed = [record["specification"]["name"] for record in records if "failed" in record]
+            if failed:
+                raise InputError(f"{folder}: {listed(failed)} failed; the same command tries again")
+    finally:
+        progress.close()
+
+
+def _surrogate(settings, materials, pixels):
+    """The first image's colours and power spectrum, and nothing of what it shows: uint8 (H, W, 3). Raises InputError where
+    it would be too small for an image file."""
+    image = settings.images[0]
+    content = clipped(preprocess(materials.sources[image].pixels, settings.long_edge, pixels)).transpose(2, 0, 1)
+    check_size(f"{image_name(image)} at long_edge {settings.long_edge}", *content.shape[1:])
+    channels = np.stack([periodic(channel) for channel in content.astype(np.float64)])
+    found = surrogate(channels, settings.generator("surrogate content"))
+    return np.rint(np.clip(found, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
+
+
+def _crops(settings, materials):
+    """All crops. Raises InputError where one is too small for a style layer."""
+    found = []
+    for image in (*settings.images, *settings.styles):
+        pixels = preprocess(materials.sources[image].pixels, settings.crops.long_edge, settings.crops.pixels)
+        found += crops_of(pixels, settings.crops.grid)
+        for layer in settings.style_layers:
+            try:
+                check_image_size(layer, *found[-1].shape[2:])
+            except InputError as error:
+                raise InputError(f"crops of {image_name(image)}: {error}") from error
+    return found
+
+
+def _read(settings, folder, images, runs, read):
+    """``Both``, of what read(folder of a run, name of a cell) finds. images: names. runs: names of the runs, a seed each."""
+
+    def layers(network):
+        return {
+            layer: [
+                [[read(folder / f"{network}.{one}", f"{image}.{layer}.f{l:03d}") for one in runs] for image in images]
+                for l in settings.filters
+            ]
+            for layer in settings.layers
+        }
+
+    return Both(layers("trained"), layers("random"))
+
+
+def _descents(records):
+    """How descents came down, layer -> number: of cells; of those that are silent, whose filter has no energy in the end; of
+    those that were stopped at their most passes; medians of passes, of the last loss over the first, and of the filter's
+    share of the energy in the content's code and in the result's. records: layer -> [filter][image][seed] -> record."""
+    found = {}
+    for layer, of_filters in records.items():
+        flat = [record for of_images in of_filters for of_seeds in of_images for record in of_seeds]
+        found[layer] = {
+            "cells": len(flat),
+            "silent": sum(record["energy_share"] == 0 for record in flat),
+            "at most passes": sum(record["stopped"] == "passes" for record in flat),
+            "passes": float(np.median([record["passes"] for record in flat])),
+            "loss left": float(np.median([record["loss_last"] / record["loss_first"] for record in flat])),
+            "energy share, content": float(np.median([record["energy_share_content"] for record in flat])),
+            "energy share": float(np.median([record["energy_share"] for record in flat])),
+        }
+    return found
+
+
+def _picture(folder, name):
+    return decode(folder / "cells" / f"{name}.png")
+
+
+def _plain(folder, name):
+    return clipped(store.read_array(folder, name, "image"))
+
+
+def white_noise(settings, pictures, denoise):
+    """As many pictures of white noise as a layer has inversions, and of their sizes: [filter][image][seed] -> uint8 (H, W,
+    3). pictures: one of ``Both``. denoise: as of ``postprocess``."""
+    generator = settings.generator("white noise")
+
+    def noise(like):
+        pixels = generator.uniform(0, 255, (1, 3, *like.shape[:2])) - MEAN.reshape(1, 3, 1, 1)
+        return postprocess(pixels.astype(np.float32), denoise)
+
+    return [[[noise(one) for one in seeds] for seeds in images] for images in next(iter(pictures.values()))]

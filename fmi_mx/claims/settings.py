@@ -1,0 +1,126 @@
+"""experiments/claims.yaml -> Settings, and the runs that they ask for."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError, as_line, shown
+from ..experiment import entries
+from ..experiment.experiment import check_number, load_experiment
+from ..experiment.overlay import EXPERIMENTS, lay_over
+from ..files import images
+from ..files.plain_yaml import read_data
+from ..files.readers import choice, list_of, mapping, number, read_keys, text, whole
+
+SEVERAL = ("images", "styles", "layers", "filters", "seeds")  # of each at least two, or nothing could be compared
+
+
+class Crops(NamedTuple):
+    """long_edge: pixels of the whole image. grid: crops along each side. pixels: see ``images.preprocess``."""
+
+    long_edge: int
+    grid: int
+    pixels: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of claims.yaml, where each is explained."""
+
+    descent: str
+    long_edge: int
+    images: tuple
+    styles: tuple
+    layers: tuple
+    filters: tuple
+    seeds: tuple
+    style_layers: tuple
+    crops: Crops
+    surrogates: int
+    most_dependence: float
+    resamples: int
+    confidence: float
+    seed: int
+
+    def generator(self, purpose):
+        """The random numbers of a purpose, from the seed and the purpose's name alone."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
+
+def load_settings(path, overrides):
+    """Reads the settings of the claims.
+
+    path: YAML file. overrides: dotted key -> value, which replace the file's. Returns ``Settings``. Raises InputError,
+    naming the file and the key, for anything unknown, missing or not allowed.
+    """
+    try:
+        data = read_data(path)
+        if "preset" in overrides:
+            raise InputError("unknown key 'preset' to set; that of the inversions is the key 'descent'")
+        lay_over(data, overrides, list(_SCHEMA))
+        settings = Settings(**read_keys(data, _SCHEMA))
+        for key in SEVERAL:
+            if len(getattr(settings, key)) < 2:
+                raise InputError(f"{key}: must be at least two, to be compared")
+        both = [image for image in settings.images if image in settings.styles]
+        if both:
+            raise InputError(f"images and styles both have {shown(both[0])}; an image must be one of the two")
+        check_number(**{key: getattr(settings, key) for key in ("images", "layers", "filters", "seeds")})
+    except InputError as error:
+        raise InputError(f"claims {as_line(str(path))}: {error}") from error
+    return settings
+
+
+def inversions(settings, images, seed):
+    """The experiment whose cells are each filter's inversion from images, names or paths, with one seed."""
+    return load_experiment(
+        EXPERIMENTS / "fig3.yaml",
+        preset=settings.descent,
+        long_edge=settings.long_edge,
+        images=list(images),
+        layers=list(settings.layers),
+        filters=list(settings.filters),
+        seed=seed,
+    )
+
+
+def transfers(settings):
+    """The experiment whose cells are PMCI's outputs, each image in each style."""
+    return load_experiment(
+        EXPERIMENTS / "fig5.yaml",
+        preset=settings.descent,
+        long_edge=settings.long_edge,
+        images=list(settings.images),
+        styles=list(settings.styles),
+        losses=["pmci"],
+        style_layers=list(settings.style_layers),
+        seed=settings.seeds[0],
+    )
+
+
+def _crops(value):
+    return Crops(**read_keys(mapping(value), _CROPS))
+
+
+_CROPS = {
+    "long_edge": whole(images.SMALLEST, images.LARGEST),
+    "grid": whole(2, 100),
+    "pixels": choice(*images.PIXELS),
+}
+_SCHEMA = {
+    "descent": text,
+    "long_edge": whole(images.SMALLEST, images.LARGEST),
+    "images": list_of(entries.image),
+    "styles": list_of(entries.image),
+    "layers": list_of(entries.one(entries.layer)),
+    "filters": list_of(entries.filters),
+    "seeds": list_of(entries.one(whole(0, 2**63))),
+    "style_layers": list_of(entries.one(entries.layer)),
+    "crops": _crops,
+    "surrogates": whole(3, 1000),
+    "most_dependence": number(0, above=True),
+    "resamples": whole(100, 10**6),
+    "confidence": number(0.5, high=0.999),
+    "seed": whole(0, 2**63),
+}

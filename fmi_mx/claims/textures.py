@@ -1,0 +1,103 @@
+"""Claims 1 and 4: each filter's inversions are alike and unlike other filters', whatever the image."""
+
+from functools import partial
+
+import numpy as np
+
+from ..measure.descriptors import describe, positions
+from ..measure.intervals import jackknife, permutation_p, variance_components
+from .verdicts import RANDOM, judged
+
+
+def points_of(pictures):
+    """Pictures, a list of uint8 (H, W, 3) for each image and seed of each filter, [filter][image][seed], as points of the
+    descriptor without a network: float64 (filters, images, seeds, F)."""
+    flat = [describe(picture) for of_filter in pictures for of_image in of_filter for picture in of_image]
+    points = positions(flat, ("colour", "texture"))
+    return points.reshape(len(pictures), len(pictures[0]), len(pictures[0][0]), -1)
+
+
+def nearest(points):
+    """For each picture the one that is nearest to it among all filters' of another image and another seed.
+
+    points: float64 (filters, images, seeds, F). Returns int (filters, images, seeds): its index in the flattened order,
+    or -1 where two are as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor filters
+    that leave the initial image grey find anything.
+    """
+    filters, images, seeds, _ = points.shape
+    flat = points.reshape(filters * images * seeds, -1)
+    _, image, seed = np.unravel_index(np.arange(len(flat)), (filters, images, seeds))
+    distances = np.array([np.linalg.norm(flat - point, axis=1) for point in flat])
+    distances[(image[:, None] == image) | (seed[:, None] == seed)] = np.inf
+    first, second = np.sort(distances, axis=1)[:, :2].T
+    return np.where((first > 0) & (first < second), distances.argmin(axis=1), -1).reshape(filters, images, seeds)
+
+
+def hits(found, labels=None):
+    """Whether each picture's nearest is of its own filter: bool (filters, images, seeds). found: of ``nearest``. labels: of
+    the same shape, which filter each picture is said to be of; the true ones when None."""
+    labels = np.broadcast_to(np.arange(len(found))[:, None, None], found.shape) if labels is None else labels
+    return (found >= 0) & (labels.ravel()[found] == labels)
+
+
+def shuffled_shares(found, count, generator):
+    """Shares of hits with the filters' labels shuffled within each image and seed, float64 (count,)."""
+    labels = np.broadcast_to(np.arange(len(found))[:, None, None], found.shape)
+    return np.array([hits(found, generator.permuted(labels, axis=0)).mean() for _ in range(count)])
+
+
+def retrieval_row(layer, points, random, noise, settings, bootstrap, generator):
+    """Claim 1 at a layer: the share of pictures whose nearest is of their own filter.
+
+    points, random, noise: of the inversions, of those through random weights, and of white noise. Filters are resampled.
+    """
+    found = nearest(points)
+    of_filter, of_random, of_noise = (hits(one).mean(axis=(1, 2)) for one in (found, nearest(random), nearest(noise)))
+    chance = 1 / len(points)
+    margins = {
+        "chance": bootstrap.estimate(lambda ours: ours.mean() - chance, of_filter),
+        "white noise": bootstrap.estimate(_difference, of_filter, of_noise),
+        RANDOM: bootstrap.estimate(_difference, of_filter, of_random),
+    }
+    controls = {"chance": chance, "white noise": float(of_noise.mean()), RANDOM: float(of_random.mean())}
+    p = permutation_p(of_filter.mean(), shuffled_shares(found, settings.resamples, generator))
+    measured = bootstrap.estimate(np.mean, of_filter)
+    beside = {f"filters of {len(of_filter)} found in most of their pictures": len(of_filter) - len(missed(found))}
+    return judged(
+        1, layer, "share whose nearest is of the same filter", measured, controls, margins, settings.confidence, beside, p
+    )
+
+
+def missed(found):
+    """The places of the filters that are not found in most of their pictures. found: of ``nearest``."""
+    return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
+
+
+def dependence_rows(layer, points, random, settings):
+    """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
+    to each filter by itself. points, random: of the inversions, and of those through random weights. Filters are left out
+    in turn."""
+    found = []
+    for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
+        share = partial(_share, parts=parts)
+        most, confidence = settings.most_dependence, settings.confidence
+        margins = {
+            "the limit": jackknife(lambda ours, of=share, most=most: most - of(ours), confidence, points),
+            RANDOM: jackknife(lambda ours, other, of=share: of(other) - of(ours), confidence, points, random),
+        }
+        controls = {"the limit": most, RANDOM: share(random)}
+        measured = jackknife(share, confidence, points)
+        found.append(judged(4, layer, f"share of {measure} in the variance", measured, controls, margins, confidence))
+    return found
+
+
+def _difference(one, other):
+    return one.mean() - other.mean()
+
+
+def _share(points, parts):
+    """What parts of the variance are of them and the filters' together, those below 0 as 0; all of it, where filters make
+    none."""
+    found = {name: max(value, 0.0) for name, value in variance_components(points).items()}
+    of_parts = sum(found[part] for part in parts)
+    return of_parts / (of_parts + found["filter"]) if found["filter"] else 1.0

@@ -1,0 +1,1 @@
+"""Our cells beside the authors' panels."""

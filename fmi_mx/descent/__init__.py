@@ -1,0 +1,1 @@
+"""The one descent loop and what drives it: SGD, Adam, L-BFGS with its preconditioner."""

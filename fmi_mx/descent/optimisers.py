@@ -1,0 +1,164 @@
+"""The descent loop, and the first-order optimisers that it drives; ``lbfgs`` has the other one.
+
+An optimiser is a generator: it yields a ``Step``, is sent (loss, gradient) of the step's trial, and yields the next. The
+loop alone evaluates, counts passes, reports and stops, so that every optimiser is counted alike. An image that was yielded
+is never changed afterwards.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple, Optional
+
+from ..machine.mxnet import mx
+
+
+class Step(NamedTuple):
+    """What an optimiser asks and has. trial: the image whose loss and gradient it wants. image: what it would end with now.
+    evaluated: the last image that it kept of those whose loss it knows, and loss, that loss; None before the first pass."""
+
+    trial: object
+    image: object
+    evaluated: object = None
+    loss: Optional[object] = None
+
+
+class Pass(NamedTuple):
+    """What the callback is told after each pass: its number from 1, the loss (sum over the batch) of the image that was
+    evaluated, and the relative change of the optimiser's image since the stop rule last looked, 0 of a pass that ends the
+    descent as the optimiser finds no way down."""
+
+    number: int
+    loss: float
+    change: float
+
+
+class Descent(NamedTuple):
+    """What a descent ends with. image: the last image, NDArray (B, 3, H, W), mean-subtracted RGB. evaluated: the last image
+    on the way there whose loss is known, and loss, that loss. losses: one float a pass, in order, trials that a line search
+    refused among them. stopped: ``change``, ``passes``, ``goal``, or ``descent`` where the optimiser finds no way down."""
+
+    image: object
+    evaluated: object
+    loss: float
+    losses: list
+    stopped: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a descent ends: after ``passes``, or as soon as the image has changed by less than ``change`` in ``every``
+    passes, as ||x_then - x_now|| / ||x_now||. The authors' rule has ``every`` 1."""
+
+    passes: int
+    change: float
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class SGD:
+    """SGD as the authors ran it (MXNet's ``SGD`` with ``FactorScheduler``). With g = clip(rescale gradient, +-clip) by
+    element and rate = learning_rate decay^((pass - 1) // decay_every):
+
+        v <- momentum v - rate (g + weight_decay x);  x <- x + v
+
+    rescale 0.5 turns the gradient of Eq. (1) into the authors' code - target.
+    """
+
+    learning_rate: float
+    momentum: float
+    decay: float
+    decay_every: int
+    clip: float
+    weight_decay: float
+    rescale: float
+
+    def steps(self, image):
+        """The generator, from an image (B, 3, H, W)."""
+        velocity, step = mx.nd.zeros_like(image), Step(image, image)
+        for done in count():
+            loss, gradient = yield step
+            evaluated, image = image, image.copy()
+            mx.nd.sgd_mom_update(
+                image,
+                gradient,
+                velocity,
+                out=image,
+                lr=self.learning_rate * self.decay ** (done // self.decay_every),
+                momentum=self.momentum,
+                wd=self.weight_decay,
+                rescale_grad=self.rescale,
+                clip_gradient=self.clip,
+            )
+            step = Step(image, image, evaluated, loss)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015, Algorithm 1): learning_rate in grey levels a pass, beta1, beta2, epsilon as there."""
+
+    learning_rate: float
+    beta1: float
+    beta2: float
+    epsilon: float
+
+    def steps(self, image):
+        """The generator, from an image (B, 3, H, W)."""
+        mean, variance, step = mx.nd.zeros_like(image), mx.nd.zeros_like(image), Step(image, image)
+        for done in count(1):
+            loss, gradient = yield step
+            evaluated, image = image, image.copy()
+            unbiased = (1 - self.beta2**done) ** 0.5 / (1 - self.beta1**done)
+            mx.nd.adam_update(
+                image,
+                gradient,
+                mean,
+                variance,
+                out=image,
+                lr=self.learning_rate * unbiased,
+                beta1=self.beta1,
+                beta2=self.beta2,
+                epsilon=self.epsilon * (1 - self.beta2**done) ** 0.5,  # MXNet adds it before the correction
+            )
+            step = Step(image, image, evaluated, loss)
+
+
+def descend(problem, image, optimiser, stop, callback=None, reached=None):
+    """Minimises the loss of a problem, beginning at image.
+
+    problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
+    optimiser: ``SGD``, ``Adam`` or ``LBFGS``. stop: ``Stop``. callback: called with a ``Pass`` after each.
+    reached: called with the loss and the image of each pass whose image was kept; true ends the descent, whatever ``stop``
+    says. Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
+    """
+    steps = optimiser.steps(image.copy())
+    step, losses, stopped = next(steps), [], "passes"
+    before = step.image
+    for number in range(1, stop.passes + 1):
+        loss, gradient = problem.loss_and_gradient(step.trial)
+        loss = loss.sum()
+        try:
+            step = steps.send((loss, gradient))
+        except StopIteration:
+            losses.append(float(loss.asscalar()))
+            stopped = "descent"
+            if callback:
+                callback(Pass(number, losses[-1], 0.0))
+            break
+        numbers = mx.nd.concat(loss, mx.nd.norm(step.image - before), mx.nd.norm(step.image), dim=0)
+        value, moved, size = map(float, numbers.asnumpy())  # the one time in a pass that the loop waits for the device
+        losses.append(value)
+        report = Pass(number, value, moved / size if size else moved)
+        # MXNet's ReLU makes 0 of NaN, so a broken image shows in its change and not in the loss.
+        if not (abs(report.loss) < float("inf") and report.change < float("inf")):
+            raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
+        if callback:
+            callback(report)
+        if reached and step.loss is loss and reached(value, step.evaluated):
+            stopped = "goal"
+            break
+        if number % stop.every == 0 and step.image is not before:  # a trial that was refused says nothing of the picture
+            if report.change < stop.change:
+                stopped = "change"
+                break
+            before = step.image
+    return Descent(step.image, step.evaluated, float(step.loss.asscalar()), losses, stopped)

@@ -1,0 +1,42 @@
+"""Readers of the entries of an experiment's lists: images, layers, filters."""
+
+import re
+
+from ..errors import InputError, shown
+from ..files.readers import file_bytes, one_line
+from ..network import vgg19
+from .cell import image_name
+
+
+def one(read):
+    """A reader of one value as one of a list's entries."""
+    return lambda value: [read(value)]
+
+
+def image(value):
+    """The name or path of an image, as a list of one."""
+    if not isinstance(value, str) or not value:
+        raise InputError(f"must be the name or path of an image, is {shown(value)}")
+    if max(file_bytes(part) for part in one_line(value).split("/")) > 255 or file_bytes(value) > 4000:
+        raise InputError(f"must be the name or path of an image, is longer than any: {shown(value)}")
+    if not image_name(value) or image_name(value).startswith("."):
+        raise InputError(f"must be the name or path of an image, and the name begin with no dot, is {shown(value)}")
+    return [value]
+
+
+def layer(value):
+    """The name of a layer."""
+    if not isinstance(value, str):
+        raise InputError(f"must be the name of a layer such as relu4_2, is {shown(value)}")
+    vgg19.check_layer(value)
+    return value
+
+
+def filters(value):
+    """A filter's number, or a range ``first-last`` with both ends, as a list."""
+    ends = re.fullmatch(r"([0-9]{1,3})-([0-9]{1,3})", value) if isinstance(value, str) else None
+    if ends and int(ends[1]) <= int(ends[2]) < 512:
+        return list(range(int(ends[1]), int(ends[2]) + 1))
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return [value]
+    raise InputError(f"must be numbers from 0 or ranges such as 0-15 within 0 to 511, has {shown(value)}")

@@ -1,0 +1,163 @@
+"""A figure's YAML file -> an Experiment. Everything that a file can get wrong is refused here, by name."""
+
+import json
+import math
+import unicodedata
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..descent.optimisers import Stop
+from ..errors import InputError, as_line, shown
+from ..files.plain_yaml import read_data
+from ..files.readers import choice, file_bytes, mapping, read_keys
+from ..files.store import LONGEST
+from ..network import vgg19
+from .cell import cells
+from .overlay import EXPERIMENTS, lay_over
+from .schemas import SCHEMAS
+
+FIG3 = EXPERIMENTS / "fig3.yaml"
+PICTURES = 50_000  # that one experiment may have: as many as all filters of all 16 layers from nine images
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Every number of a figure. The fields are the keys of the YAML file, where each is explained with its source; a key
+    that the method does not have is None."""
+
+    figure: str
+    method: str
+    images: tuple
+    long_edge: int
+    pixels: str
+    credits: Optional[dict] = None
+    layers: Optional[tuple] = None
+    filters: Optional[tuple] = None
+    isolated: Optional[int] = None
+    target: Optional[str] = None
+    draws: Optional[int] = None
+    draw: Optional[str] = None
+    styles: Optional[tuple] = None
+    style_size: Optional[str] = None
+    losses: Optional[tuple] = None
+    content_layer: Optional[str] = None
+    style_layers: Optional[tuple] = None
+    alpha: Optional[float] = None
+    beta: Optional[float] = None
+    normalise: Optional[str] = None
+    pool: Optional[str] = None
+    precision: Optional[str] = None
+    seed: Optional[int] = None
+    start: Optional[float] = None
+    optimiser: Optional[object] = None
+    stop: Optional[Stop] = None
+    denoise: Optional[float] = None
+
+
+def load_experiment(path, /, **overrides):
+    """Reads an experiment.
+
+    path: YAML file. overrides: values that replace the file's, by key; a dotted key as ``**{"optimiser.clip": 5}``; and
+    ``preset``, the name of a file of values that is laid over it first.
+    Returns an ``Experiment``. Raises InputError, naming the file and the key, for anything unknown, missing or not allowed.
+    """
+    path = Path(path)
+    try:
+        data = read_data(path)
+        if "preset" in data:
+            raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
+        data = _complete(data)
+        lay_over(data, overrides, sorted({key for schema in SCHEMAS.values() for key in schema}))
+        return from_data(data)
+    except InputError as error:
+        raise InputError(f"experiment {as_line(str(path))}: {error}") from error
+
+
+def from_data(data):
+    """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
+    experiment = Experiment(**read_keys(_complete(mapping(data)), _schema(data)))
+    _check_together(experiment)
+    return experiment
+
+
+def check_filters(experiment, width=1):
+    """Raises InputError where a layer lacks a filter that the experiment names, in the network of this width."""
+    isolated = () if experiment.isolated is None else (experiment.isolated,)
+    for layer in experiment.layers or ():
+        for l in (*(experiment.filters or ()), *isolated):
+            vgg19.check_filter(layer, l, width)
+
+
+def as_data(experiment):
+    """An experiment as JSON and YAML hold it: tuples as lists, without the keys that its method does not have; the
+    optimiser's name is its class's in lower case."""
+    data = json.loads(json.dumps(asdict(experiment)))
+    data = {key: value for key, value in data.items() if value is not None}
+    if experiment.optimiser:
+        data["optimiser"] = {"name": type(experiment.optimiser).__name__.lower(), **data["optimiser"]}
+    return data
+
+
+def _complete(data):
+    """The data with the keys that users' files from before them lack; they mean the authors' way."""
+    if "precision" in _schema(data):
+        data = {**data, "precision": data.get("precision", "float32")}
+    if isinstance(data.get("stop"), dict):
+        data = {**data, "stop": {"every": 1, **data["stop"]}}
+    return data
+
+
+def _schema(data):
+    """The keys, with their readers, of the method that the file names."""
+    if "method" not in data:
+        raise InputError(f"key 'method' is missing; it is one of {', '.join(SCHEMAS)}")
+    try:
+        return SCHEMAS[choice(*SCHEMAS)(data["method"])]
+    except InputError as error:
+        raise InputError(f"method: {error}") from error
+
+
+def check_number(**lists):
+    """Raises InputError where a picture for each combination of the lists' values would be more than ``PICTURES``."""
+    sizes = [len(values) for values in lists.values()]
+    if math.prod(sizes) > PICTURES:
+        asked = " x ".join(f"{size} {key}" for key, size in zip(lists, sizes))
+        raise InputError(f"{asked} are {math.prod(sizes)} pictures; at most {PICTURES} can be asked for at once")
+
+
+def _check_together(experiment):
+    """What no key can say alone: how many cells there are, filters that a layer has, sizes that a layer needs, names that
+    are told apart."""
+    _check_all_combinations(experiment)
+    check_filters(experiment)
+    found = cells(experiment)
+    for layer in {layer for cell in found for layer in cell.layers}:
+        vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
+    _check_names(found)
+    if experiment.alpha == experiment.beta == 0:
+        raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
+
+
+def _check_all_combinations(experiment):
+    draws = range(experiment.draws or 0)
+    lists = {key: getattr(experiment, key) for key in ("images", "styles", "layers", "filters", "losses")}
+    check_number(**{key: values for key, values in {**lists, "draws": draws}.items() if values})
+
+
+def _check_names(found):
+    """Raises InputError unless each cell has a name that its files can have and that no other cell's files have, also on a
+    disk that takes capitals for small letters, and letters with their accents for letters and accents."""
+    first = {}
+    for cell in found:
+        if file_bytes(cell.name) + LONGEST > 255:
+            raise InputError(f"the name {shown(cell.name)} of {_made_of(cell)} is too long for a file; rename an image")
+        other = first.setdefault(unicodedata.normalize("NFC", cell.name.casefold()), cell)
+        if other is not cell:
+            also = "" if other.name == cell.name else f" (and {shown(cell.name)} is the same on many disks)"
+            both = f"{_made_of(other)} and {_made_of(cell)}"
+            raise InputError(f"{both} give two pictures the name {shown(other.name)}{also}; rename an image")
+
+
+def _made_of(cell):
+    return f"image {shown(cell.image)}" + (f" in style {shown(cell.style)}" if cell.style else "")

@@ -1,0 +1,1 @@
+"""Stored cells laid out as the paper does."""

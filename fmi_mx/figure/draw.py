@@ -1,0 +1,163 @@
+"""Lays the stored cells of a run out as the paper does: parts below one another, each a grid of pictures with labels."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import List
+
+import numpy as np
+
+from ..errors import InputError
+from ..files import store
+from ..files.images import decode
+from ..runs.finished import read_run
+from . import layouts
+from .canvas import Figure, plain, png, shortened, wrapped
+from .layouts import Blank, Part
+
+COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
+DPI = 200
+WIDTH, LEFT, TOP, BOTTOM, GAP, NOTE = 10.0, 0.3, 0.3, 0.45, 0.05, 0.3  # inches
+LINE = 0.2  # inches of a further line of a title or note
+SIZE, SMALL = 12, 8  # points of letters
+BLANK = 224  # grey level of a cell that is not there
+LARGEST = 2.5  # inches of a picture's width, where there are few columns
+LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
+
+
+def draw(folder):
+    """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
+    stands the word.
+
+    Returns the path. Raises InputError where the folder holds no finished run.
+    """
+    folder = Path(folder)
+    finished = read_run(folder)
+    path = _place(folder)
+    store.write_file(path, grid(_parts(finished, folder), _note(finished.width)))
+    return path
+
+
+def check_place(folder):
+    """Raises InputError where the figure of a run's folder could not be written when the run is done."""
+    path = _place(Path(folder))
+    there = next(parent for parent in path.parents if parent.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"the figure cannot be written as {path}; give another folder with --out")
+
+
+def _note(width):
+    """What a figure says on its face: nothing for the paper's network."""
+    return "" if width == 1 else f"small network, {Fraction(width)} of VGG-19's filters: not the paper's"
+
+
+def _place(folder):
+    """Where the figure of a run's folder goes: beside it, or beside the link to it that was given."""
+    folder = folder.absolute()
+    folder = folder.resolve() if folder.name == ".." else folder.parent.resolve() / folder.name
+    if not folder.name:
+        raise InputError(f"{folder} is no name for a figure; give another folder with --out")
+    return folder.with_name(f"{folder.name}.png")
+
+
+def _parts(finished, folder):
+    """The parts of a figure, out of the cells of a run's folder."""
+    absent = {**dict.fromkeys(finished.failed, "failed"), **dict.fromkeys(finished.missing, "missing")}
+    there = [name for name in finished.specifications if name not in absent]
+    shape = _picture(folder, there[0]).shape[:2] if there else (1, 1)
+
+    def shown(name, read):
+        return read() if name in there else Blank(shape, absent.get(name, "missing"))
+
+    def array(name, key):
+        return shown(name, lambda: store.read_array(folder, name, key))
+
+    def picture(name):
+        return shown(name, lambda: _picture(folder, name))
+
+    if finished.experiment["method"] == "maps":
+        return layouts.maps_parts(finished.experiment, array)
+    return layouts.LAYOUTS[finished.experiment["method"]](finished.experiment, picture)
+
+
+def grid(parts: List[Part], note=""):
+    """Draws parts below one another, note above them. Returns the PNG's bytes."""
+    return png(lay_out(parts, note))
+
+
+@plain()
+def lay_out(parts: List[Part], note=""):
+    """Parts below one another, as a matplotlib ``Figure``; above them the note, where there is one."""
+    parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
+    columns = max(len(pictures) for part in parts for _, pictures in part.rows)
+    width = min((WIDTH - LEFT) / columns, LARGEST)
+    page = LEFT + columns * width
+    parts = [part._replace(title=wrapped(part.title, page - GAP, SIZE)) for part in parts]
+    note = wrapped(note, page - GAP, SIZE)
+    heights = [width * _tallest(part) for part in parts]
+    above = note and NOTE + LINE * note.count("\n")
+    total = sum(TOP + len(part.rows) * height + _below(part) for part, height in zip(parts, heights)) + (above or 0)
+    dpi = min(DPI, LARGEST_PIXELS / total)
+    figure = Figure(figsize=(page, total), dpi=dpi)
+    top = total - (above or 0)
+    if note:
+        figure.text(0.5, 1 - above / 2 / total, note, ha="center", va="center", fontsize=SIZE, color="firebrick")
+    for part, height in zip(parts, heights):
+        _draw_part(figure, top, part, width, height)
+        top -= TOP + len(part.rows) * height + _below(part)
+    return figure
+
+
+def _below(part):
+    """Inches below the pictures of a part, for its title."""
+    return BOTTOM + LINE * part.title.count("\n")
+
+
+def _wrapped(rows):
+    """Rows of at most COLUMNS pictures."""
+    return [(label, row[i : i + COLUMNS]) for label, row in rows for i in range(0, len(row), COLUMNS)]
+
+
+def _tallest(part):
+    """Height over width of the part's tallest picture, which gives its rows their height."""
+    return max(picture.shape[0] / picture.shape[1] for _, row in part.rows for _, picture in row)
+
+
+def _draw_part(figure, top, part, cell_width, cell_height):
+    """One part. top: inches above the figure's lower edge; sizes too."""
+    width, height = figure.get_size_inches()
+    first, gap = [label for label, _ in part.rows[0][1]], min(GAP, cell_height / 10)
+    for i, (label, row) in enumerate(part.rows):
+        bottom = top - TOP - (i + 1) * cell_height
+        differs = [column for column, _ in row] != first
+        for j, (column, picture) in enumerate(row):
+            box = (LEFT + j * cell_width, bottom, cell_width - gap, cell_height - gap)
+            axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+            axis.set(xticks=[], yticks=[])
+            _show(axis, picture)
+            column = shortened(column, box[2], SIZE if i == 0 else SMALL)
+            if i == 0:
+                axis.set_title(column, fontsize=SIZE, pad=3)
+            elif differs:  # its columns are not those above it
+                axis.text(0.03, 0.95, column, transform=axis.transAxes, va="top", fontsize=SMALL,
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+            if j == 0:
+                axis.set_ylabel(shortened(label, box[3], SIZE), fontsize=SIZE)
+    below = top - TOP - len(part.rows) * cell_height - 0.6 * _below(part)
+    figure.text(0.5, below / height, part.title, ha="center", va="center", fontsize=SIZE)
+
+
+def _show(axis, picture):
+    """A picture in its own shape, or the words of a blank."""
+    if isinstance(picture, Blank):
+        axis.imshow(np.full((*picture.shape, 3), BLANK, np.uint8))
+        axis.text(0.5, 0.5, picture.words, transform=axis.transAxes, ha="center", va="center", fontsize=SIZE)
+    else:
+        axis.imshow(picture)
+
+
+def _picture(folder, name):
+    picture = decode(folder / "cells" / f"{name}.png")
+    if picture is None:
+        raise InputError(f"{folder} lacks the cell {name}; the same `fmi run` computes it again")
+    return picture

@@ -1,0 +1,1 @@
+"""Everything that touches the disk: images, downloads, YAML, and files that are there whole or not at all."""

@@ -1,0 +1,1 @@
+"""The only place that prepares and imports MXNet, and what this machine can compute with."""

@@ -1,0 +1,44 @@
+"""On what a cell is computed: the processor, those of its instructions that decide how numbers are rounded, and the
+threads."""
+
+import os
+import re
+
+from . import gpu, precision
+from .mxnet import threads
+
+_ROUNDING = ("sse4_1", "avx2", "fma", "avx512f", "avx512_vnni")  # what oneDNN's float32 kernels are chosen by
+_LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")  # with which a user keeps oneDNN from some of them
+
+
+def machine(device):
+    """What a record says of where a cell was computed. device: ``mx.Context``. Returns a dict: ``processor``, its name;
+    ``instructions``, those that it computes with; and ``threads``, of the CPU."""
+    if device.device_type == "gpu":
+        major, minor = gpu.compute_capabilities()[device.device_id]
+        return {"processor": f"GPU of compute capability {major}.{minor}", "instructions": [], "threads": threads()}
+    text = _cpuinfo()
+    flags = (re.findall(r"^flags\s*:\s*(.*)$", text, re.M) or [""])[0].split()
+    names = re.findall(r"^model name\s*:\s*(.*\S)", text, re.M) or ["unknown processor"]
+    found = [name for name in _ROUNDING if name in flags]
+    limits = [f"{name}={os.environ[name]}" for name in _LIMITS if name in os.environ]
+    return {"processor": names[0], "instructions": [*found, *precision.instructions(), *limits], "threads": threads()}
+
+
+def kinds(records):
+    """How many cells were computed on each kind of machine, in words -> count. records: of cells; pictures that no network
+    made are of no kind."""
+    found = {}
+    for record in records:
+        if "machine" in record:
+            one = record["machine"]
+            words = f"{one['processor']} (up to {(one['instructions'] or ['its own'])[-1]}, threads: {one['threads']})"
+            found[words] = found.get(words, 0) + 1
+    return found
+
+
+def _cpuinfo():
+    try:
+        return precision.CPUINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return ""

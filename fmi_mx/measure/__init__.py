@@ -1,0 +1,1 @@
+"""Numbers about pictures and codes, with their intervals."""

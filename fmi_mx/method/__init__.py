@@ -1,0 +1,1 @@
+"""The paper's equations (1) to (5), and Gatys et al., as Symbols."""

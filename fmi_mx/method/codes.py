@@ -1,0 +1,82 @@
+"""Energies and modified codes, as Symbols of a code."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..machine.mxnet import mx
+
+DRAWS = ("paper", "authors")
+
+
+def energies(code):
+    """The energy of each feature map: its sum over positions. code: Symbol (B, C, M, N). Returns a Symbol (B, C)."""
+    return mx.sym.sum(code, axis=(2, 3))
+
+
+def isolate(code, l):
+    """Eq. (2), FMI: feature map l takes, position by position, what all feature maps hold; the others become 0.
+
+    code: Symbol (B, C, M, N). l: filter, 0 <= l < C. Returns a Symbol (B, C, M, N) with
+    out[b, l, m, n] = sum over c of code[b, c, m, n] and 0 elsewhere; the energy of the code (its sum) is kept.
+    Source: the authors' ``feature_map`` mode. A Symbol does not know C: an l beyond it gives zeros, so ask
+    ``network.check_filter`` first.
+    """
+    everything = mx.sym.sum(code, axis=1, keepdims=True)
+    chosen = mx.sym.reshape(mx.sym.contrib.arange_like(code, axis=1) == l, shape=(1, -1, 1, 1))
+    return mx.sym.broadcast_mul(everything, chosen)
+
+
+def reallocate(code, v):
+    """Eq. (3), RMCI: share v[k] of the code's energy goes to feature map k, whose activation pattern stays as it is.
+
+    code: Symbol (B, C, M, N). v: Symbol (B, C), or (1, C) for all images alike. Returns a Symbol (B, C, M, N) with
+    out[b, k] = code[b, k] / sum(code[b, k]) * v[b, k] * sum(code[b]). A dead feature map (sum 0) has no pattern to carry
+    energy and stays 0; v is first divided by its sum over the live ones, which so receive the dead ones' share in
+    proportion, and the energy of the code is kept (a code that is dead altogether stays 0). The authors' code divides
+    0 by 0 there.
+    """
+    energy = energies(code)
+    live = energy != 0
+    share = mx.sym.broadcast_mul(v, live)
+    total = mx.sym.sum(share, axis=1, keepdims=True)
+    share = mx.sym.broadcast_div(share, total + (total == 0))
+    scale = mx.sym.broadcast_mul(share, mx.sym.sum(energy, axis=1, keepdims=True)) / (energy + (1 - live))
+    return mx.sym.broadcast_mul(code, _as_maps(scale))
+
+
+def draw_shares(draw, count, generator):
+    """The v of Eq. (3), drawn at random.
+
+    draw: ``paper`` (v >= 0 and sum 1, uniform on that simplex) or ``authors`` (normal with mean 3 and standard deviation
+    1000, over its sum: signs are mixed and the numbers large, and Fig. 4 was made so). count: feature maps.
+    generator: ``numpy.random.Generator``. Returns float64 (1, count) with sum 1. Raises InputError for another draw.
+    """
+    if draw == "paper":
+        return generator.dirichlet(np.ones(count))[None]
+    if draw == "authors":
+        v = generator.normal(3, 1000, (1, count))
+        return v / v.sum()
+    raise InputError(f"draw {draw!r} is not known; allowed are {' and '.join(DRAWS)}")
+
+
+def match_by_rank(code, style):
+    """The authors' direct ``purposeful`` mode, which the paper does not have: feature maps change places.
+
+    code: Symbol (B, C, M, N). style: Symbol (B, C, P, Q), the style image's code. The feature map of rank r in the code's
+    energies goes to the place of rank r in the style's energies, and is shifted so that its mean is that place's mean in the
+    style. Returns a Symbol (B, C, M, N); activations may come out negative, as in the authors' code.
+    """
+    places = mx.sym.broadcast_equal(mx.sym.expand_dims(_ranks(style), axis=2), mx.sym.expand_dims(_ranks(code), axis=1))
+    moved = mx.sym.reshape_like(mx.sym.batch_dot(places, mx.sym.reshape(code, shape=(0, 0, -1))), code)
+    shift = mx.sym.mean(style, axis=(2, 3)) - mx.sym.mean(moved, axis=(2, 3))
+    return mx.sym.broadcast_add(moved, _as_maps(shift))
+
+
+def _ranks(code):
+    """The rank of each feature map's energy within its code, from 0: Symbol (B, C)."""
+    return mx.sym.argsort(mx.sym.argsort(energies(code), axis=1), axis=1)
+
+
+def _as_maps(x):
+    """(B, C) -> (B, C, 1, 1)."""
+    return mx.sym.reshape(x, shape=(0, 0, 1, 1))

@@ -1,0 +1,78 @@
+"""What each method minimises: its loss Symbol, and the constants that are computed once from the images."""
+
+from typing import Dict, NamedTuple, Optional
+
+from ..machine.mxnet import mx
+from ..network.executors import encode
+from ..network.vgg19 import layer_code, layer_table, width_of
+from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
+from .losses import gatys_loss, gram, inversion_loss, pmci_loss
+
+
+class Inputs(NamedTuple):
+    """What a cell's objective is made of. net: the network's Symbol. weights: name -> NDArray. content, style: NDArrays
+    (1, 3, H, W), mean-subtracted RGB, style None where there is none. source: the image whose code the target is made from;
+    the content, but for a chained cell. generator: ``numpy.random.Generator`` of the cell."""
+
+    net: object
+    weights: dict
+    content: object
+    style: Optional[object]
+    source: object
+    generator: object
+
+
+class Objective(NamedTuple):
+    """loss: Symbol (1,) of the image. constants: name -> NDArray, its other arguments. facts: what a cell's record says."""
+
+    loss: object
+    constants: Dict[str, object]
+    facts: dict
+
+
+def objective(experiment, cell, inputs):
+    """The objective of a cell that is a descent. Returns an ``Objective``."""
+    if cell.method in ("pmci", "gatys"):
+        return _transfer(experiment, cell, inputs)
+    code = layer_code(inputs.net, cell.layers[0])
+    constants = {}
+    if cell.method == "fmi":
+        modified = isolate(code, cell.filter)
+    elif cell.method == "rmci":
+        filters = layer_table(width_of(inputs.weights))[cell.layers[0]][1]
+        shares = draw_shares(experiment.draw, filters, inputs.generator)
+        constants = {"v": mx.nd.array(shares, ctx=inputs.content.context)}
+        modified = reallocate(code, mx.sym.Variable("v"))
+    elif cell.method == "purposeful":
+        constants = {"style": encode(code, inputs.weights, inputs.style)}
+        modified = match_by_rank(code, mx.sym.Variable("style"))
+    else:
+        modified = code
+    return _inversion(code, modified, inputs, constants)
+
+
+def _inversion(code, modified, inputs, constants):
+    """Eq. (4) of a modified code: the target is computed once, from the source's code."""
+    target = encode(modified, {**inputs.weights, **constants}, inputs.source)
+    loss = inversion_loss(code, mx.sym.Variable("target"))
+    return Objective(loss, {"target": target}, {"target_energy": float(target.sum().asscalar())})
+
+
+def _transfer(experiment, cell, inputs):
+    """Eq. (5), or Gatys: content at one layer, energies or Gram matrices of the style at several."""
+    summary, loss_of = (energies, pmci_loss) if cell.method == "pmci" else (gram, gatys_loss)
+    content = layer_code(inputs.net, experiment.content_layer)
+    styles = [layer_code(inputs.net, layer) for layer in experiment.style_layers]
+    constants = {"content": encode(content, inputs.weights, inputs.content)}
+    for layer, code in zip(experiment.style_layers, styles):
+        constants[f"style_{layer}"] = encode(summary(code), inputs.weights, inputs.style)
+    loss = loss_of(
+        content,
+        mx.sym.Variable("content"),
+        styles,
+        [mx.sym.Variable(f"style_{layer}") for layer in experiment.style_layers],
+        experiment.alpha,
+        experiment.beta,
+        experiment.normalise,
+    )
+    return Objective(loss, constants, {})

@@ -1,0 +1,1 @@
+"""VGG-19 as a Symbol, and executors of Symbols on a device."""

@@ -1,0 +1,1 @@
+"""Computes the cells of an experiment that are missing, and knows which are there."""

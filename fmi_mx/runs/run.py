@@ -1,0 +1,101 @@
+"""Computes the cells of an experiment that are not stored yet."""
+
+import platform
+
+import numpy as np
+
+from .. import __version__
+from ..experiment.cell import cells, image_name
+from ..experiment.experiment import as_data
+from ..files import store
+from ..files.images import png_bytes
+from ..machine.mxnet import installed_builds
+from ..machine.precision import precision_on
+from ..machine.processor import machine
+from ..network.vgg19 import width_of
+from ..weights.canonical import device_of
+from .compute import CellFailed, compute
+from .finished import finish
+from .materials import gather
+
+# Keys of an experiment that say which cells there are, and nothing of any one of them.
+_CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
+
+
+def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=None):
+    """Computes what is missing of an experiment, and writes run.json last.
+
+    experiment: ``Experiment``. out: the run's folder. weights: file. images: folder of the images. device: see
+    ``choose_device``. on_cell(cell, record, stored) is called for each cell, stored True where it was there already;
+    on_pass(cell, Pass) after each pass. Returns the list of records, one a cell; that of a cell that cannot be computed says
+    why (``failed``), and the next run tries it again. Raises InputError before anything is computed or written for whatever
+    is wrong with the input, and later where the folder is deleted or made anew; the cells done by then stay.
+    """
+    materials = gather(experiment, weights, images, device)
+    with store.locked(out) as check_folder:
+        records = {}
+        for cell in cells(experiment):
+            before = records.get(cell.predecessor)
+            specification = specify(experiment, cell, materials, before and store.data_digest(before["specification"]))
+            record = store.read_record(out, cell.name)
+            stored = record is not None and record["specification"] == specification and "failed" not in record
+            if not stored:
+                record = _compute(experiment, cell, materials, out, specification, before, check_folder, on_pass)
+            records[cell.name] = record
+            if on_cell:
+                on_cell(cell, record, stored)
+        check_folder()
+        finish(out, experiment, list(records.values()), width_of(materials.weights or {}))
+    return list(records.values())
+
+
+def _compute(experiment, cell, materials, out, specification, before, check_folder, on_pass):
+    """Computes a cell and stores it, or why it cannot be computed. before: the record of its predecessor, if it has one.
+    Returns its record."""
+    where = {"machine": machine(device_of(materials.weights))} if cell.layers else {}
+    record = {"specification": specification, **where, "versions": versions()}
+    try:
+        if before and "failed" in before:
+            raise CellFailed(f"its target comes from {cell.predecessor}, which failed")
+        picture, arrays, facts = compute(experiment, cell, materials, out, on_pass)
+    except CellFailed as error:
+        record["failed"] = " ".join(str(error).split())
+        check_folder()
+        store.save_failure(out, cell.name, record)
+        return record
+    record = {"specification": specification, **facts, **where, "versions": record["versions"]}
+    check_folder()
+    store.save_cell(out, cell.name, png_bytes(picture), arrays, record)
+    return record
+
+
+def specify(experiment, cell, materials, predecessor_digest):
+    """Everything that decides a cell's picture, as JSON holds it: a stored cell is reused only if all of it is equal."""
+    data = {key: value for key, value in as_data(experiment).items() if key not in _CHOOSING}
+    specification = {
+        "name": cell.name,
+        "image": image_name(cell.image),
+        "image_sha256": materials.sources[cell.image].digest,
+        "layer": cell.layers[0] if experiment.layers and cell.layers else None,
+        "filter": cell.filter,
+        "draw_number": cell.draw,
+        "style": image_name(cell.style) if cell.style else None,
+        "style_sha256": materials.sources[cell.style].digest if cell.style else None,
+        "filters": list(experiment.filters) if cell.method == "maps" else None,
+        "weights_sha256": materials.digest if cell.layers else None,
+    }
+    if experiment.precision:
+        specification["precision"] = precision_on(experiment.precision, device_of(materials.weights))
+    predecessor = {"name": cell.predecessor, "specification_sha256": predecessor_digest} if cell.predecessor else None
+    known = {key: value for key, value in specification.items() if value is not None}
+    return {**data, **known, "method": cell.method, "predecessor": predecessor}
+
+
+def versions():
+    """Versions of what the numbers come from, for a cell's record."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "fmi_mx": __version__,
+        **installed_builds(),
+    }

@@ -1,0 +1,1 @@
+"""VGG-19's weights: the canonical form, and every other one that is read."""

@@ -1,0 +1,1 @@
+"""The formats of weights files, a reader each."""

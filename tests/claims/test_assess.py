@@ -1,0 +1,543 @@
+"""Each claim on numbers made up to bear it out or not, and the whole of it with the small network."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from fmi_mx import InputError, encode, layer_code, vgg19
+from fmi_mx.claims import layers as claim_layers
+from fmi_mx.claims import runs as claims_runs
+from fmi_mx.claims import transfers as claim_transfers
+from fmi_mx.claims.layers import trend_row
+from fmi_mx.claims.runs import white_noise
+from fmi_mx.claims.settings import load_settings
+from fmi_mx.claims.style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
+from fmi_mx.claims.textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
+from fmi_mx.claims.verdicts import judged
+from fmi_mx.cli import main
+from fmi_mx.experiment.cell import Cell
+from fmi_mx.files.finding import PACKAGED
+from fmi_mx.files.images import MEAN, decode, postprocess, preprocess, preprocess_style, read_image
+from fmi_mx.machine import precision
+from fmi_mx.machine.mxnet import mx
+from fmi_mx.measure.colourfulness import colourfulness
+from fmi_mx.measure.descriptors import positions
+from fmi_mx.measure.energy_vectors import energy_vectors, gram_matrices, total_variation
+from fmi_mx.measure.intervals import Bootstrap, Estimate, variance_components
+from fmi_mx.weights.canonical import load_weights, read_weights, weights_digest
+from fmi_mx.weights.random import he_normal
+
+CLAIMS = ROOT / "experiments" / "claims.yaml"
+SMALL = ROOT / "model" / "small.params"
+SETTINGS = load_settings(CLAIMS, {"resamples": 200})
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def bootstrap():
+    return Bootstrap(200, 0.95, generator(9))
+
+
+def textures(of_filter, of_image=0.0, of_both=0.0, seed=0, filters=16):
+    """Points (filters, 2, 2, 20) with these standard deviations between filters, images and both together, and 1 else."""
+    draw = generator(seed).normal
+    parts = draw(0, of_filter, (filters, 1, 1, 20)), draw(0, of_image, (1, 2, 1, 20)), draw(0, of_both, (filters, 2, 1, 20))
+    return sum(parts) + draw(0, 1, (filters, 2, 2, 20))
+
+
+# When a claim holds.
+
+
+@pytest.mark.parametrize("margins, p, verdict, because", [
+    ({"a": (0.1, 0.3), "b": (0.2, 0.9)}, None, "holds", ()),
+    ({"a": (0.1, 0.3), "b": (0.2, 0.9)}, 0.05, "holds", ()),
+    ({"a": (0.1, 0.3), "b": (0.2, 0.9)}, 0.06, "undecided", ("shuffled labels",)),
+    ({"a": (-0.1, 0.3), "b": (0.2, 0.9)}, 0.01, "undecided", ("a",)),
+    ({"a": (0.0, 0.0)}, None, "undecided", ("a",)),
+    ({"a": (-0.1, 0.3), "b": (-0.9, -0.2)}, 0.5, "does not hold", ("b",)),
+    ({"a": (0.1, 0.3), "random weights": (-0.9, -0.2)}, 0.01, "undecided", ("random weights",)),
+    ({"a": (np.nan, np.nan)}, None, "undecided", ("a",)),
+    ({"a": (0.1, 0.3)}, np.nan, "undecided", ("shuffled labels",)),
+])  # fmt: skip
+def test_the_rule(margins, p, verdict, because):
+    margins = {name: Estimate(0.0, *ends) for name, ends in margins.items()}
+    row = judged(1, "somewhere", "something", Estimate(0, 0, 0), {}, margins, 0.95, p=p)
+    assert (row.verdict, row.because) == (verdict, because)
+
+
+# Claim 1.
+
+
+def test_a_filter_is_sought_among_pictures_of_another_image_and_another_seed():
+    """Two filters, two images, two seeds. Of filter 0 the picture of image 1 and seed 1 is at 4; nearer to the one of image
+    0 and seed 0 are the other filter's, but of the same image or the same seed."""
+    points = np.array([[[0, 90], [91, 4]], [[1, 2], [3, 50]]], float)[..., None]
+    assert nearest(points)[0, 0, 0] == np.ravel_multi_index((0, 1, 1), (2, 2, 2))
+    assert hits(nearest(points))[0, 0, 0]
+    points[1, 1, 1] = 3.9
+    assert nearest(points)[0, 0, 0] == np.ravel_multi_index((1, 1, 1), (2, 2, 2))
+    assert not hits(nearest(points))[0, 0, 0]
+
+
+def test_filters_that_differ_are_found_and_equal_ones_are_not():
+    assert hits(nearest(textures(10))).all()
+    assert hits(nearest(textures(10, of_image=3))).mean() > 0.9
+    assert hits(nearest(textures(3, of_image=30))).mean() < 0.3
+    assert not hits(nearest(np.zeros((16, 2, 2, 20)))).any()
+
+
+def test_filters_that_leave_the_same_grey_are_not_found():
+    points = textures(10)
+    points[3] = 7.0
+    assert not hits(nearest(points))[3].any()
+    assert hits(nearest(np.delete(points, 3, axis=0))).all()
+    assert missed(nearest(points)) == [3] and missed(nearest(textures(10))) == []
+
+
+def test_without_filters_and_with_shuffled_labels_it_is_chance():
+    shares = [hits(nearest(textures(0, seed=seed))).mean() for seed in range(40)]
+    assert np.mean(shares) == pytest.approx(1 / 16, abs=0.02)
+    shuffled = shuffled_shares(nearest(textures(10)), 300, generator())
+    assert np.mean(shuffled) == pytest.approx(1 / 16, abs=0.015)
+    assert 0 < shuffled.max() < 0.5
+
+
+def retrieval(points, random, noise=None):
+    noise = textures(0, seed=5) if noise is None else noise
+    return retrieval_row("relu1_2", points, random, noise, SETTINGS, bootstrap(), generator())
+
+
+def test_claim_1_holds_only_above_chance_and_above_random_weights():
+    row = retrieval(textures(10), textures(0.3, seed=1))
+    assert row.measured == Estimate(1, 1, 1) and row.verdict == "holds" and row.p == 1 / 201
+    assert row.controls["chance"] == 1 / 16 and row.controls["white noise"] < 0.25
+    assert retrieval(textures(10), textures(10, seed=1)).because == ("random weights",)
+    assert retrieval(textures(10), textures(10, seed=1)).verdict == "undecided"
+    assert retrieval(textures(0.8), textures(10, seed=1)).because == ("random weights",)
+    assert retrieval(textures(10), textures(10, seed=1)).beside == {"filters of 16 found in most of their pictures": 16}
+    nothing = retrieval(textures(0, seed=3), textures(0, seed=1))
+    assert nothing.verdict == "undecided" and "chance" in nothing.because and nothing.p > 0.05
+
+
+def test_pictures_become_points_in_the_order_filter_image_seed():
+    pictures = [[[np.full((16, 16, 3), 100 * f + 10 * i + s, np.uint8) for s in (0, 1)] for i in (0, 1)] for f in (0, 1)]
+    lightness = points_of(pictures)[..., 0]
+    assert lightness.shape == (2, 2, 2)
+    assert (np.diff(lightness.ravel()) > 0).all()
+
+
+# Claim 2.
+
+
+def test_claim_2_holds_where_layers_rise_more_than_through_random_weights():
+    rising, level = np.arange(5)[:, None] + generator().normal(0, 1, (5, 16)), generator(1).normal(0, 1, (5, 16))
+    row = trend_row("colourfulness", rising, level, SETTINGS, bootstrap())
+    assert row.verdict == "holds" and row.measured.value == pytest.approx(1, abs=0.2)
+    assert row.beside["Spearman's correlation"].value > 0.7 and row.beside["steps of 4 that rise"] == 4
+    assert abs(row.controls["random weights"]) < 0.3
+    assert trend_row("colourfulness", rising, rising, SETTINGS, bootstrap()).because == ("random weights",)
+    falling = trend_row("colourfulness", -rising, level, SETTINGS, bootstrap())
+    assert (falling.verdict, falling.because) == ("does not hold", ("no trend",))
+    assert trend_row("colourfulness", np.stack([level[0], *rising[:0:-1]]), level, SETTINGS, bootstrap()).beside[
+        "steps of 4 that rise"] == 1  # fmt: skip
+
+
+# Claim 3.
+
+
+@pytest.fixture(scope="module")
+def small():
+    return load_weights(SMALL)
+
+
+def images(count):
+    return [generator(seed).uniform(-100, 100, (1, 3, 32, 48)).astype(np.float32) for seed in range(count)]
+
+
+def code_of(image, weights, layer):
+    return encode(layer_code(vgg19(width=1 / 8), layer), weights, mx.nd.array(image)).asnumpy()[0].astype(np.float64)
+
+
+def test_energy_vectors_and_gram_matrices_are_those_of_the_codes(small):
+    layers = ("relu1_1", "relu3_1")
+    energies, grams = (of(images(2), small, layers, "avg") for of in (energy_vectors, gram_matrices))
+    for image, energy, matrix in zip(images(2), energies, grams):
+        assert list(energy) == list(matrix) == list(layers)
+        for layer in layers:
+            code = code_of(image, small, layer)
+            np.testing.assert_allclose(energy[layer], code.sum(axis=(1, 2)) / code.sum(), rtol=1e-4, atol=1e-9)
+            flat = code.reshape(len(code), -1)
+            whole = flat @ flat.T / flat.shape[1]
+            expected = whole[np.triu_indices(len(code))]
+            off = np.triu_indices(len(code))[0] != np.triu_indices(len(code))[1]
+            np.testing.assert_allclose(matrix[layer][~off], expected[~off], rtol=1e-3, atol=1e-4 * expected.max())
+            np.testing.assert_allclose(matrix[layer][off], 2**0.5 * expected[off], rtol=1e-3, atol=1e-4 * expected.max())
+            assert (matrix[layer].astype(float) ** 2).sum() == pytest.approx((whole**2).sum(), rel=1e-3)
+
+
+def test_a_dead_code_has_no_energy_anywhere(small):
+    dead = {name: mx.nd.zeros_like(array) for name, array in small.items()}
+    assert (energy_vectors(images(1), dead, ["relu1_1"], "avg")[0]["relu1_1"] == 0).all()
+
+
+def test_random_weights_keep_the_size_of_activations():
+    arrays = he_normal(1 / 8, generator())
+    assert {name: array.shape for name, array in arrays.items()} == {
+        name: a.shape for name, a in load_weights(SMALL).items()
+    }
+    assert arrays["conv3_2_weight"].std() == pytest.approx(np.sqrt(2 / (32 * 9)), rel=0.05)
+    assert all((array == 0).all() for name, array in arrays.items() if name.endswith("_bias"))
+    assert all(array.dtype == np.float32 for array in arrays.values())
+    again, other = he_normal(1 / 8, generator()), he_normal(1 / 8, generator(1))
+    np.testing.assert_array_equal(arrays["conv1_1_weight"], again["conv1_1_weight"])
+    assert (arrays["conv1_1_weight"] != other["conv1_1_weight"]).all()
+
+
+def test_crops_do_not_overlap():
+    pixels = np.arange(3 * 11 * 16).reshape(1, 3, 11, 16)
+    crops = crops_of(pixels, 3)
+    assert [crop.shape for crop in crops] == [(1, 3, 3, 5)] * 9
+    assert len(np.unique(list(crops))) == 9 * 3 * 3 * 5
+    np.testing.assert_array_equal(crops[1], pixels[:, :, :3, 5:10])
+    np.testing.assert_array_equal(crops[3], pixels[:, :, 3:6, :5])
+
+
+def test_distances_are_those_of_positions():
+    given = [{"a": generator(i).normal(size=4), "b": 100 * generator(i + 20).normal(size=7)} for i in range(6)]
+    points = positions(given, ("a", "b"))
+    expected = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.testing.assert_allclose(distances(given), expected, atol=1e-6)
+    np.testing.assert_array_equal(nearest_other(distances(given)), (expected + 1e9 * np.eye(6)).argmin(axis=1))
+
+
+def test_distances_of_gram_matrices_are_frobenius_layers_alike():
+    given = [{"a": generator(i).normal(size=4), "b": 100 * generator(i + 20).normal(size=7)} for i in range(6)]
+    expected = np.zeros((6, 6))
+    for layer in "ab":
+        squares = np.array([[((one[layer] - other[layer]) ** 2).sum() for other in given] for one in given])
+        expected += squares / squares.mean()
+    np.testing.assert_allclose(frobenius(given), np.sqrt(expected), atol=1e-6)
+    assert (frobenius([{"a": np.ones(3)}] * 3) == 0).all()
+
+
+def crops(spread, seed=0):
+    """Distances of nine crops of six images, whose descriptors lie about the image's own with a standard deviation of 1."""
+    own = generator(seed).normal(0, spread, (6, 1, 20)) + generator(seed + 100).normal(size=(6, 9, 20))
+    return distances([{"part": one} for one in own.reshape(54, 20)])
+
+
+def test_claim_3_of_crops_holds_above_chance_and_random_weights():
+    beside = {"Gram matrices": crops(10, 2), "colour": crops(0, 3)}
+    row = crops_row(
+        {"energies": crops(10), "random weights": crops(0.3, 1), **beside}, 6, SETTINGS, bootstrap(), generator()
+    )
+    assert row.measured == Estimate(1, 1, 1) and row.verdict == "holds"
+    assert row.controls["chance"] == 8 / 53
+    assert row.beside["Gram matrices"] == 1 and row.beside["colour"] < 0.5
+    assert row.beside["energies less Gram matrices"] == Estimate(0, 0, 0) and row.beside["energies less colour"].low > 0.4
+    same = crops_row({"energies": crops(10), "random weights": crops(10), **beside}, 6, SETTINGS, bootstrap(), generator())
+    assert same.because == ("random weights",)
+    none = crops_row({"energies": crops(0), "random weights": crops(0, 1), **beside}, 6, SETTINGS, bootstrap(), generator())
+    assert none.verdict == "undecided" and none.p > 0.05
+
+
+def test_the_way_to_a_style():
+    content, style, other = np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.array([0, 0, 1.0])
+    assert total_variation(content, style) == 1 and total_variation(style, style) == 0
+    np.testing.assert_allclose(moved(style, content, [style, other]), [1, 0])
+    np.testing.assert_allclose(moved(content, content, [style, other]), [0, 0])
+    np.testing.assert_allclose(moved((content + style) / 2, content, [style, other]), [0.5, 0])
+    np.testing.assert_allclose(moved(style, content, [content, style]), [0, 1])
+
+
+def test_claim_3_of_pmci_holds_where_outputs_go_to_their_own_style():
+    own, others = 0.7 + 0.05 * generator().normal(size=(4, 2)), 0.1 + 0.05 * generator(1).normal(size=(4, 2))
+    row = moved_row("PMCI", np.stack([own, others], axis=2), SETTINGS, bootstrap())
+    assert row.verdict == "holds" and row.measured.value == pytest.approx(own.mean())
+    assert row.controls["the other styles"] == pytest.approx(others.mean())
+    anywhere = moved_row("PMCI", np.stack([own, own], axis=2), SETTINGS, bootstrap())
+    assert anywhere.because == ("the other styles",)
+    one_style_stays = moved_row("PMCI", np.array([[[0.9, 0]] * 2] * 3 + [[[-0.5, 0]] * 2]), SETTINGS, bootstrap())
+    assert one_style_stays.because == ("no move", "the other styles")  # four styles decide nothing; eight cells would
+    right = own_style_row("PMCI", np.array([[0, 0], [1, 1], [2, 2], [3, 3]]), SETTINGS, bootstrap(), generator())
+    assert right.verdict == "holds" and right.measured.value == 1 and right.controls == {"chance": 0.25}
+    first = own_style_row("PMCI", np.zeros((4, 2), int), SETTINGS, bootstrap(), generator())
+    assert first.measured.value == 0.25 and first.verdict == "undecided" and first.p == 1
+
+
+def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
+    """Every output has its own style's energies at the layers of the loss, and elsewhere those of style a."""
+    energies = {"a": np.array([0, 1.0, 0]), "b": np.array([0, 0, 1.0])}
+    cells = [Cell(f"{image}.{style}", "pmci", image, style=style) for style in "ab" for image in ("x", "y")]
+
+    def vectors(_, cell, layers):
+        output = {layer: energies[cell.style if layer.endswith("_1") else "a"] for layer in layers}
+        return output, dict.fromkeys(layers, np.array([1.0, 0, 0])), dict.fromkeys(layers, energies[cell.style])
+
+    monkeypatch.setattr(claim_transfers, "_vectors", vectors)
+    settings = load_settings(CLAIMS, {"images": ["x", "y"], "styles": ["a", "b"], "layers": ["relu1_2", "relu3_2"]})
+    pictures = SimpleNamespace(outputs=dict.fromkeys(cells), transfer=SimpleNamespace(content_layer="relu3_2"))
+    rows, ways = claim_transfers.transfer_rows(settings, pictures, bootstrap(), generator())
+    assert [row.where.partition(" (")[0] for row in rows] == [
+        "PMCI, layers of its loss", "PMCI, relu1_2", "PMCI, layers that are not in its loss"]  # fmt: skip
+    assert [row.measured.value for row in rows] == [1, 0.5, 0.5]
+    assert rows[0].controls["the other styles"] == 0 and ways["relu1_2"] == {
+        "x.a": [1, 0], "y.a": [1, 0], "x.b": [0, 1], "y.b": [0, 1]}  # fmt: skip
+
+
+# Claim 4.
+
+
+def test_claim_4_holds_where_images_add_little():
+    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS)
+    assert alone.verdict == altogether.verdict == "holds"
+    assert altogether.measured.value < 0.01 < 0.5 < altogether.controls["random weights"]
+    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS)
+    assert altogether.verdict == "does not hold" and altogether.because == ("the limit",)
+    assert altogether.measured.value == pytest.approx(0.64 / 1.64, abs=0.1) and alone.measured.value < 0.1
+    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS)
+    assert alone.verdict == "does not hold" and alone.because == ("the limit",)
+    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS)
+    assert alone.verdict == "undecided" and alone.because == ("random weights",)
+
+
+def test_where_filters_do_not_differ_all_is_the_images():
+    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS)
+    assert alone.measured == Estimate(1, 1, 1) and alone.verdict == "does not hold"
+
+
+def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
+    """Image 0.25, filter 1 of the variance, so a share of filter x image and image of (0.25 + 0.25) / 1.5 in expectation;
+    images, which are not resampled, are the same two in each table."""
+    of_image, covered = np.array([0.0, 2**0.5 / 2]).reshape(1, 2, 1, 1), []
+    for seed in range(100):
+        points = textures(1, 0, 0.5, seed=seed) + of_image
+        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS)
+        covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
+    assert 0.88 <= np.mean(covered) <= 1
+
+
+def test_white_noise_is_denoised_as_it_is_asked_for():
+    def noise(denoise):
+        return white_noise(SETTINGS, {"relu1_2": [[[np.zeros((24, 32, 3))]]]}, denoise)[0][0][0]
+
+    assert noise(0).shape == (24, 32, 3) and noise(0).std() == pytest.approx(255 / 12**0.5, rel=0.02)
+    assert noise(0.2).std() < 0.5 * noise(0).std()
+
+
+# All of it.
+
+TINY = """
+preset: tiny
+start: 60.0
+optimiser: {name: lbfgs, history: 10, first_step: 10.0, stretch: 1.5, box: null, probes: [3], probe: 10.0, damping: 0.05}
+stop: {passes: 6, change: 0.01, every: 5}
+"""
+
+
+def command(folder, *overrides):
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    values = {"descent": folder / "tiny.yaml", "images": "[astronaut, coffee]", "styles": "[ihc, rocket]", "filters": "0-2",
+              "layers": "[relu1_2, relu3_2]", "long_edge": 48, "crops.long_edge": 64, "crops.grid": 2, "surrogates": 3,
+              "resamples": 100}  # fmt: skip
+    values.update(override.split("=") for override in overrides)
+    return ["claims", "--weights", str(SMALL), "--images", str(folder), "--device", "cpu", "--out", str(folder / "out"),
+            *(word for key, value in values.items() for word in ("--set", f"{key}={value}"))]  # fmt: skip
+
+
+def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
+    assert main(command(tmp_path)) == 0, capsys.readouterr().err
+    printed = capsys.readouterr()
+    out = tmp_path / "out"
+    report = json.loads((out / "claims.json").read_text(encoding="utf-8"))
+    assert [row["claim"] for row in report["rows"]] == [1] * 2 + [2] * 3 + [3] * 5 + [4] * 4
+    assert {row["verdict"] for row in report["rows"]} <= {"holds", "does not hold", "undecided"}
+    assert report["width"] == 1 / 8 and report["settings"]["filters"] == [0, 1, 2]
+    assert all(np.isfinite(list(row["measured"].values())).all() for row in report["rows"])
+    for number in (1, 2, 3, 4):
+        verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
+        tally = next(line for line in printed.out.splitlines() if line.startswith(f"{number}. "))
+        counts = sorted(f"{verdict} {verdicts.count(verdict)}" for verdict in set(verdicts))
+        assert sorted(tally.split(" rows: ")[1].rstrip(".").split(", ")) == counts
+    assert "Every filter extracts a specific texture." in printed.out
+    assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
+    page = (out / "claims.md").read_text(encoding="utf-8")
+    assert page.count("\n| ") == (1 + 14) + (1 + 6) + (1 + 8) + (1 + 14) and "not the paper's VGG-19" in page
+    assert f"relu1_2: {', '.join(map(str, report['missed']['relu1_2'])) or 'none'};" in page
+    assert (out / "claims.png").stat().st_size > 20_000
+    assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 2 * 6 + 6
+    check_whence(report, out / "claims")
+    before = (out / "claims.json").read_bytes()
+    assert main(command(tmp_path)) == 0
+    assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 2 * 6 + 6
+    assert (out / "claims.json").read_bytes() == before
+
+
+def check_whence(report, runs):
+    """That the report's numbers are those of the pictures that they are said to be of."""
+    layer, digests = "relu3_2", {}
+    for name, label in (("trained", "trained"), ("random", "random weights")):
+        pictures = [[[decode(runs / f"{name}.seed{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.png") for seed in (0, 1)]
+                     for image in ("astronaut", "coffee")] for l in (0, 1, 2)]  # fmt: skip
+        flat = [picture for of_filter in pictures for of_image in of_filter for picture in of_image]
+        assert report["levels"]["colourfulness"][label][1]["value"] == pytest.approx(np.mean([*map(colourfulness, flat)]))
+        points = points_of(pictures)
+        assert report["components"][label][layer] == pytest.approx(variance_components(points))
+        share = hits(nearest(points)).mean()
+        row = report["rows"][1]
+        assert (row["measured"]["value"] if name == "trained" else row["controls"][label]) == pytest.approx(share)
+        record = json.loads((runs / f"{name}.seed1" / "cells" / f"coffee.{layer}.f001.json").read_text(encoding="utf-8"))
+        digests[name] = record["specification"]["weights_sha256"]
+    assert digests["random"] == weights_digest(read_weights(runs / "random.params")) != digests["trained"]
+    assert digests["trained"] == weights_digest(read_weights(SMALL))
+    check_descents(report, runs, layer)
+    check_dependence(report, layer)
+    check_crops(report, runs)
+    check_surrogate(runs)
+    check_way(report, runs)
+
+
+def check_descents(report, runs, layer):
+    """That what is said of descents is of the records of each network's."""
+    for name, label in (("trained", "trained"), ("random", "random weights")):
+        cells = [cell for seed in (0, 1) for cell in (runs / f"{name}.seed{seed}" / "cells").glob(f"*.{layer}.*.json")]
+        records = [json.loads(cell.read_text(encoding="utf-8")) for cell in cells]
+        found = report["descents"][label][layer]
+        assert found["cells"] == len(records) == 12
+        assert found["passes"] == np.median([record["passes"] for record in records])
+        assert found["energy share"] == pytest.approx(np.median([record["energy_share"] for record in records]))
+
+
+def check_dependence(report, layer):
+    """That claim 4's shares are of the components, and each of the weights that it is said to be of."""
+    rows = [row for row in report["rows"] if row["claim"] == 4 and row["where"] == layer]
+    for row, parts in zip(rows, (["image"], ["image", "both"])):
+        shares = {}
+        for label, layers in report["components"].items():
+            whole = {part: max(value, 0) for part, value in layers[layer].items()}
+            of_images = sum(whole[part] for part in parts)
+            shares[label] = of_images / (of_images + whole["filter"]) if whole["filter"] else 1
+        assert row["measured"]["value"] == pytest.approx(shares["trained"])
+        assert row["controls"]["random weights"] == pytest.approx(shares["random weights"])
+
+
+def check_crops(report, runs):
+    """That the crops are told apart by the trained network's energies and, as a control, by the random one's."""
+    settings = report["settings"]["crops"]
+    shown = [preprocess(read_image(PACKAGED / name), settings["long_edge"], settings["pixels"]) for name in
+             ("astronaut.png", "coffee.png", "ihc.png", "rocket.jpg")]  # fmt: skip
+    crops = [crop for pixels in shown for crop in crops_of(pixels, settings["grid"])]
+    row = next(row for row in report["rows"] if row["where"] == "crops")
+    layers, label = report["settings"]["style_layers"], np.repeat(range(4), 4)
+    for weights, found in ((SMALL, row["measured"]["value"]), (runs / "random.params", row["controls"]["random weights"])):
+        near = nearest_other(distances(energy_vectors(crops, load_weights(weights), layers, "avg")))
+        assert found == pytest.approx((label[near] == label).mean())
+
+
+def check_surrogate(runs):
+    """That it has the first image's colours and power spectrum, but for what was clipped, and nothing of what it shows."""
+    picture, content = decode(runs / "surrogate.png"), seen("astronaut", 0)
+    assert picture.shape == content.shape
+    np.testing.assert_allclose(picture.mean(axis=(0, 1)), content.mean(axis=(0, 1)), atol=6)
+    np.testing.assert_allclose(picture.std(axis=(0, 1)), content.std(axis=(0, 1)), rtol=0.3)
+    assert abs(np.corrcoef(picture.ravel(), content.ravel())[0, 1]) < 0.5
+
+
+def seen(image, denoise):
+    return postprocess(preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors"), denoise)
+
+
+def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp_path, monkeypatch):
+    """Measured by their mean in place of intricacy, which would tell them apart less well and not repeatably."""
+    monkeypatch.setattr(claim_layers, "intricacy", lambda picture, *_: float(np.mean(picture)))
+    assert main(command(tmp_path)) == 0
+    report, runs = json.loads((tmp_path / "out" / "claims.json").read_text(encoding="utf-8")), tmp_path / "out" / "claims"
+    found = {name: report["levels"][name] for name in ("intricacy", "intricacy without a photograph")}
+    for name, seeds, images in zip(found, (("seed0", "seed1"), ("surrogate",)), (("astronaut", "coffee"), ("surrogate",))):
+        for weights, label in (("trained", "trained"), ("random", "random weights")):
+            for layer, level in zip(("relu1_2", "relu3_2"), found[name][label]):
+                stored = [np.load(runs / f"{weights}.{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.npz")["image"]
+                          for seed in seeds for image in images for l in (0, 1, 2)]  # fmt: skip
+                whole = [np.clip(one + MEAN.reshape(1, 3, 1, 1), 0, 255).mean() for one in stored]
+                assert level["value"] == pytest.approx(np.mean(whole), rel=1e-5)
+        row = next(row for row in report["rows"] if row["measure"] == f"{name}, slope a layer")
+        values = [[one["value"] for one in found[name][label]] for label in ("trained", "random weights")]
+        assert row["measured"]["value"] == pytest.approx(values[0][1] - values[0][0])  # of two layers the slope is the step
+        assert row["controls"]["random weights"] == pytest.approx(values[1][1] - values[1][0])
+        assert found[name]["white noise"]["value"] == pytest.approx(127, abs=1)
+    means = {image: seen(image, 0).mean() for image in ("astronaut", "coffee")}
+    assert found["intricacy"]["content images"] == pytest.approx(means)
+    surrogate = {"surrogate": decode(runs / "surrogate.png").mean()}
+    assert found["intricacy without a photograph"]["content images"] == pytest.approx(surrogate)
+
+
+def check_way(report, runs):
+    """That the way of a PMCI output is from its content to its style, by the network's energies, and which is nearest."""
+    seen, unseen, right = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], ["relu1_2", "relu3_2"], []
+    for image in ("astronaut", "coffee"):
+        content = preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors")
+        shown = [preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors")
+                 for name in ("ihc.png", "rocket.jpg")]  # fmt: skip
+        for own, style in enumerate(("ihc", "rocket")):
+            output = np.load(runs / "pmci" / "cells" / f"{image}.{style}.pmci.npz")["image"]
+            pixels = [output, content, shown[own], shown[1 - own]]
+            vectors = energy_vectors(pixels, load_weights(SMALL), [*seen, *unseen], "avg")
+            for layer in (*seen, *unseen):
+                expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
+                np.testing.assert_allclose(report["pmci"][layer][f"{image}.{style}.pmci"], expected, rtol=1e-4, atol=1e-5)
+            far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in unseen) for one in vectors[2:]]
+            right.append(far[0] < far[1])
+    row = next(row for row in report["rows"] if row["where"] == "PMCI, layers that are not in its loss")
+    assert row["measured"]["value"] == np.mean(right)
+
+
+@pytest.mark.parametrize("override, message", [
+    ("layer=[relu1_2]", "claims.yaml: unknown key 'layer' to set (did you mean 'layers'?)"),
+    ("preset=fast", "unknown key 'preset' to set; that of the inversions is the key 'descent'"),
+    ("filters=3", "filters: must be at least two"),
+    ("styles=[ihc, coffee]", "images and styles both have 'coffee'; an image must be one of the two"),
+    ("seeds=[0]", "seeds: must be at least two"),
+    ("crops.gird=3", "unknown key 'crops.gird' to set (did you mean 'grid'?)"),
+    ("layers=[relu1_2, relu9_2]", "layers: layer 'relu9_2' is not in VGG-19"),
+    ("descent=fsat", "preset fsat: no such file"),
+    ("filters=0-9", "filter 8 is not in relu1_2"),
+    ("styles=[ihc, mona_lisa]", "image 'mona_lisa' is not in"),
+    ("crops.long_edge=31", "crops of astronaut: an image of 15x15 pixels is too small for relu5_1"),
+])  # fmt: skip
+def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tmp_path, capsys):
+    assert main(command(tmp_path, override)) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("fmi: error:") and printed.count("\n") == 1
+    assert message in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_precision_that_the_processor_lacks_is_said_to_be_another(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(claims_runs, "run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(command(tmp_path, "descent=fast"))
+    assert capsys.readouterr().err.startswith("bfloat16: not on this device, so float32 it is\n")
+
+
+def test_a_surrogate_that_would_be_too_small_is_refused_at_first(tmp_path, capsys):
+    small = ["long_edge=20", "images=[coffee, astronaut]", "layers=[relu1_2, relu2_2]", "style_layers=[relu1_1, relu2_1]"]
+    assert main(command(tmp_path, *small)) == 2
+    expected = "fmi: error: image coffee at long_edge 20: is 20x13 pixels; both sides must be at least 16\n"
+    assert capsys.readouterr().err == expected
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_with_an_unknown_or_missing_key_is_refused(tmp_path):
+    given = CLAIMS.read_text(encoding="utf-8")
+    (tmp_path / "more.yaml").write_text(given + "\nresample: 3\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"more.yaml: unknown key 'resample' \(did you mean 'resamples'\?\)"):
+        load_settings(tmp_path / "more.yaml", {})
+    (tmp_path / "less.yaml").write_text(given.replace("confidence:", "# confidence:"), encoding="utf-8")
+    with pytest.raises(InputError, match="less.yaml: key 'confidence' is missing"):
+        load_settings(tmp_path / "less.yaml", {})

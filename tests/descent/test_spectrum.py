@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from scipy.fft import dctn, idctn
+
+from fmi_mx.descent.spectrum import COLOURS, Spectrum, band_numbers, cosines
+from fmi_mx.machine.mxnet import mx
+
+
+def transform(image):
+    """Colours turned, then SciPy's cosine transform: (3, B, H, W)."""
+    return dctn(np.einsum("kc,bchw->kbhw", COLOURS, image), axes=(2, 3), norm="ortho")
+
+
+def back(coefficients):
+    return np.einsum("kc,kbhw->bchw", COLOURS, idctn(coefficients, axes=(2, 3), norm="ortho"))
+
+
+def test_the_colours_are_orthonormal():
+    np.testing.assert_allclose(COLOURS @ COLOURS.T, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 7, 16])
+def test_the_matrix_is_the_cosine_transform(size):
+    value = np.random.default_rng(size).normal(size=size)
+    np.testing.assert_allclose(cosines(size) @ value, dctn(value, norm="ortho"), atol=1e-12)
+
+
+def test_bands_are_rings_of_one_spatial_frequency():
+    bands = band_numbers(40, 60)
+    assert bands[0, 0] == 0
+    assert bands.max() == bands[39, 59] == len(np.unique(bands)) - 1
+    assert bands[20, 0] == bands[0, 30]  # a quarter of a cycle a pixel, down and across
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_it_inverts_a_curvature_that_is_the_same_within_each_band(batch):
+    generator, shape = np.random.default_rng(7), (batch, 3, 24, 36)
+    curvature = generator.uniform(1, 100, (3, 30))[:, band_numbers(24, 36)][:, None]
+    bend = lambda image: back(transform(image) * curvature)  # noqa: E731
+    noise, image = generator.normal(size=(2, *shape))
+    spectrum = Spectrum(mx.nd.array(noise), mx.nd.array(bend(noise)), damping=1e-9)
+    np.testing.assert_allclose(spectrum(mx.nd.array(bend(image))).asnumpy(), image, rtol=1e-3, atol=2e-3)
+
+
+def test_damping_is_a_share_of_the_largest_curvature():
+    generator = np.random.default_rng(8)
+    noise, image = generator.normal(size=(2, 1, 3, 20, 20))
+    spectrum = Spectrum(mx.nd.array(noise), mx.nd.array(8 * noise), damping=0.25)  # curvature 8 everywhere
+    np.testing.assert_allclose(spectrum(mx.nd.array(image)).asnumpy(), image / 10, rtol=1e-4, atol=1e-5)
+
+
+def test_a_direction_without_curvature_is_damped_and_not_turned_round():
+    generator = np.random.default_rng(9)
+    noise, image = generator.normal(size=(2, 1, 3, 20, 20))
+    found = Spectrum(mx.nd.array(noise), mx.nd.array(-noise), damping=0.1)(mx.nd.array(image)).asnumpy()
+    assert np.isfinite(found).all()
+    assert (found * image).sum() > 0
