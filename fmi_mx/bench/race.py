@@ -15,22 +15,22 @@ MOST = 200  # passes, to their loss; their own are fewer
 ROUNDING = 1.02  # bfloat16 sees a loss up to so many times as high as it is
 
 
-def race(experiment, racers, preset, materials, on_cell=None):
+def race(materials, racers, preset, on_cell=None):
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
-    experiment: an ``Experiment`` of method fmi, in float32. racers: name -> ``Experiment`` whose optimiser runs, in its
+    materials: of an experiment of method fmi, in float32. racers: name -> ``Experiment`` whose optimiser runs, in its
     precision, until it is there, at most ``MOST`` passes. preset: an ``Experiment`` whose optimiser runs until its own stop.
-    materials: of the experiment. on_cell(dict) is called after each cell.
+    on_cell(dict) is called after each cell.
     Returns a list of dicts, one a cell: name, layer, loss (the last of the experiment's own optimiser, ``sgd``), and for
     ``sgd``, ``authors``, ``preset`` and the names given a dict: passes and seconds. ``authors`` makes the passes of ``sgd``,
     each as long as one of theirs takes; the others were run, and have besides precision, the curve of (seconds, loss), the
     last loss, why they stopped, whether they reached the authors' loss, and saturated, the share of the last image's values
     at or beyond 0 and 255. Every loss but a curve's is computed in float32.
     """
-    found = []
+    found, experiment = [], materials.experiment
     with rivals.Rival("authors") as authors:
         for cell in cells(experiment):
-            beginning = _begin(experiment, cell, materials)
+            beginning = _begin(materials, cell, experiment.precision)
             exact, layer = beginning.problem, cell.layers[0]
             sgd = timed(beginning, experiment.optimiser, experiment.stop, exact)
             goal = sgd["loss"]
@@ -38,9 +38,9 @@ def race(experiment, racers, preset, materials, on_cell=None):
             one = {"name": cell.name, "layer": layer, "loss": goal, "sgd": sgd}
             one["authors"] = {"passes": sgd["passes"], "seconds": sgd["passes"] * statistics.median(times)}
             for name, racer in racers.items():
-                start = _begin(replace(experiment, precision=racer.precision), cell, materials)
+                start = _begin(materials, cell, racer.precision)
                 one[name] = timed(start, racer.optimiser, Stop(MOST, 0.0), exact, goal)
-            start = _begin(replace(experiment, precision=preset.precision), cell, materials)
+            start = _begin(materials, cell, preset.precision)
             one["preset"] = timed(start, preset.optimiser, preset.stop, exact)
             for name in ("sgd", *racers, "preset"):
                 one[name]["reached"] = one[name]["loss"] <= goal
@@ -50,9 +50,9 @@ def race(experiment, racers, preset, materials, on_cell=None):
     return found
 
 
-def _begin(experiment, cell, materials):
-    """A beginning whose executor has made its workspaces."""
-    beginning = begin(experiment, cell, materials)
+def _begin(materials, cell, precision):
+    """A beginning, in a precision, whose executor has made its workspaces."""
+    beginning = begin(replace(materials, experiment=replace(materials.experiment, precision=precision)), cell)
     beginning.problem.loss_and_gradient(beginning.image)[0].asnumpy()
     return beginning
 

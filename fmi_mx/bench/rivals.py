@@ -1,7 +1,7 @@
 """What the descent loop is compared with, each in a process of its own: the authors' way of making a pass, and PyTorch's.
 
-``python -m fmi_mx.bench.rivals KIND`` reads lines "layer height width passes" and answers each with the seconds that they took;
-kind ``memory`` runs L-BFGS and answers with the process's peak resident memory in GB.
+``python -m fmi_mx.bench.rivals KIND`` reads lines "layer height width passes" and answers each with the seconds that they
+took; kind ``memory`` runs L-BFGS and answers with the process's peak resident memory in GB.
 """
 
 import contextlib

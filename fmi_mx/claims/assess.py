@@ -7,7 +7,6 @@ from ..files.images import postprocess
 from ..measure.descriptors import describe
 from ..measure.energy_vectors import energy_vectors, gram_matrices
 from ..measure.intervals import Bootstrap, variance_components
-from ..network.vgg19 import width_of
 from . import figure, runs
 from . import report as reporting
 from .layers import layer_rows
@@ -35,7 +34,7 @@ def assess(settings, out, weights, images, device, stream):
     rows = sorted([*textures, *trends, style, *transferred], key=lambda row: row.claim)
     report = {
         "settings": reporting.plain(settings),
-        "width": width_of(pictures.materials.weights),
+        "width": pictures.materials.network.width,
         "rows": [reporting.plain(row) for row in rows],
         "levels": reporting.plain(found),
         "missed": lost,
@@ -67,7 +66,7 @@ def _textures(settings, pictures, bootstrap, generator):
 def _crops(settings, pictures, bootstrap, generator):
     """Claim 3: the row of the crops."""
     pool, layers, crops = pictures.transfer.pool, settings.style_layers, pictures.crops
-    weights = pictures.materials.weights
+    weights = pictures.materials.network.weights
     apart = {
         "energies": distances(energy_vectors(crops, weights, layers, pool)),
         RANDOM: distances(energy_vectors(crops, pictures.random_weights, layers, pool)),

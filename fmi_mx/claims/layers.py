@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..experiment.cell import image_name
+from ..files.finding import image_name
 from ..files.images import postprocess, preprocess
 from ..measure.colourfulness import colourfulness
 from ..measure.intervals import slope, spearman

@@ -6,18 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InputError
-from ..experiment.cell import cells, image_name
+from ..experiment.cell import cells
 from ..experiment.experiment import Experiment
 from ..files import store
+from ..files.finding import image_name
 from ..files.images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
 from ..machine.precision import remark
 from ..measure.intricacy import periodic, surrogate
-from ..network.vgg19 import check_image_size, width_of
+from ..network.executors import to_device
+from ..network.vgg19 import check_image_size
 from ..runs.finished import listed
 from ..runs.materials import Materials, gather, remarks
 from ..runs.progress import Progress
 from ..runs.run import run
-from ..weights.canonical import device_of, to_device, write_weights
+from ..weights.canonical import write_weights
 from ..weights.random import he_normal
 from .settings import inversions, transfers
 from .style import crops_of
@@ -64,7 +66,7 @@ def compute(settings, out, weights, images, device, stream):
     gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
     materials = gather(transfer, weights, images, device)
     crops, surrogate = _crops(settings, materials), _surrogate(settings, materials, transfer.pixels)
-    random_weights = he_normal(width_of(materials.weights), settings.generator("random weights"))
+    random_weights = he_normal(materials.network.width, settings.generator("random weights"))
     folder = Path(out) / "claims"
     with store.locked(folder):
         write_weights(random_weights, folder / "random.params")
@@ -72,7 +74,7 @@ def compute(settings, out, weights, images, device, stream):
         jobs = [(folder / f"{name}.{run_name}", one, file, place)
                 for name, file in (("trained", weights), ("random", folder / "random.params"))
                 for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
-        stream.write(remark(transfer.precision, device_of(materials.weights)))
+        stream.write(remark(transfer.precision, materials.network.device))
         stream.writelines(f"{line}\n" for line in remarks(transfer, images))
         _run_all([*jobs, (folder / "pmci", transfer, weights, images)], device, stream)
         names = [image_name(image) for image in settings.images]
@@ -85,7 +87,7 @@ def compute(settings, out, weights, images, device, stream):
             descents={"trained": _descents(records.trained), RANDOM: _descents(records.random)},
             transfer=transfer,
             materials=materials,
-            random_weights=to_device(random_weights, device_of(materials.weights)),
+            random_weights=to_device(random_weights, materials.network.device),
             outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
             crops=crops,
         )

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..measure.energy_vectors import energy_vectors, total_variation
-from ..runs.materials import network_images
 from .style import moved, moved_row, own_style_row
 
 
@@ -37,8 +36,8 @@ def _by_style(values, settings):
 
 def _vectors(pictures, cell, layers):
     """Energy vectors, layer -> (C,), of a PMCI cell's output, its content and its style."""
-    shown = network_images(pictures.transfer, cell, pictures.materials.sources)
-    return energy_vectors([pictures.outputs[cell], *shown], pictures.materials.weights, layers, pictures.transfer.pool)
+    shown, weights = pictures.materials.shown(cell), pictures.materials.network.weights
+    return energy_vectors([pictures.outputs[cell], *shown], weights, layers, pictures.transfer.pool)
 
 
 def _styles(cell, vectors):

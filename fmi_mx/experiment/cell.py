@@ -1,10 +1,9 @@
 """The cells of a figure: which pictures it has, and what each is called."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+from ..files.finding import image_name
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,6 @@ class Cell:
 def cells(experiment):
     """The cells of a figure, in the order in which they are computed. Returns a list of ``Cell``."""
     return _CELLS[experiment.method](experiment)
-
-
-def image_name(image):
-    """The name that an image, given by name or by path, has in the names of cells: without its folder and without a suffix
-    of ``IMAGE_SUFFIXES``, in any case."""
-    path = Path(image)
-    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
 
 
 def _fmi_cells(experiment):

@@ -3,9 +3,9 @@
 import re
 
 from ..errors import InputError, shown
+from ..files.finding import image_name
 from ..files.readers import file_bytes, one_line
 from ..network import vgg19
-from .cell import image_name
 
 
 def one(read):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..experiment.cell import image_name
+from ..files.finding import image_name
 
 METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
 

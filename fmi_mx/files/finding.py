@@ -6,11 +6,18 @@ from pathlib import Path
 import skimage
 
 from ..errors import InputError, as_line, nearest, shown
-from ..experiment.cell import IMAGE_SUFFIXES, image_name
 from .readers import one_line
 
 PACKAGED = Path(skimage.__file__).with_name("data")  # coffee, astronaut and others that scikit-image carries
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 LISTED = 20  # names that a message lists
+
+
+def image_name(image):
+    """The name that an image, given by name or by path, has in the names of cells: without its folder and without a suffix
+    of ``IMAGE_SUFFIXES``, in any case."""
+    path = Path(image)
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
 
 
 def find_image(name, folder):

@@ -9,9 +9,8 @@ import numpy as np
 
 from ..files.images import MEAN, lab
 from ..machine.mxnet import mx
-from ..network.executors import encode
+from ..network.executors import device_of, encode
 from ..network.vgg19 import check_image_size, layer_code, layer_table, vgg19, width_of
-from ..weights.canonical import device_of
 
 DESCRIBED = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # the paper's five, of Fig. 3
 WAVELENGTHS = (3.0, 5.4, 9.7, 17.5)  # pixels; from the finest that pixels hold, each 1.8 times the last

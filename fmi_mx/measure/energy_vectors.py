@@ -5,9 +5,8 @@ import numpy as np
 from ..machine.mxnet import mx
 from ..method.codes import energies
 from ..method.losses import gram
-from ..network.executors import encode
+from ..network.executors import device_of, encode
 from ..network.vgg19 import layer_code, vgg19, width_of
-from ..weights.canonical import device_of
 
 
 def energy_vectors(images, weights, layers, pool):

@@ -4,18 +4,19 @@ from typing import Dict, NamedTuple, Optional
 
 from ..machine.mxnet import mx
 from ..network.executors import encode
-from ..network.vgg19 import layer_code, layer_table, width_of
+from ..network.vgg19 import layer_code, layer_table
 from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
 from .losses import gatys_loss, gram, inversion_loss, pmci_loss
 
 
 class Inputs(NamedTuple):
-    """What a cell's objective is made of. net: the network's Symbol. weights: name -> NDArray. content, style: NDArrays
-    (1, 3, H, W), mean-subtracted RGB, style None where there is none. source: the image whose code the target is made from;
-    the content, but for a chained cell. generator: ``numpy.random.Generator`` of the cell."""
+    """What a cell's objective is made of. net: the network's Symbol. weights: name -> NDArray, width: of the network.
+    content, style: NDArrays (1, 3, H, W), mean-subtracted RGB, style None where there is none. source: the image whose code
+    the target is made from; the content, but for a chained cell. generator: ``numpy.random.Generator`` of the cell."""
 
     net: object
     weights: dict
+    width: float
     content: object
     style: Optional[object]
     source: object
@@ -39,7 +40,7 @@ def objective(experiment, cell, inputs):
     if cell.method == "fmi":
         modified = isolate(code, cell.filter)
     elif cell.method == "rmci":
-        filters = layer_table(width_of(inputs.weights))[cell.layers[0]][1]
+        filters = layer_table(inputs.width)[cell.layers[0]][1]
         shares = draw_shares(experiment.draw, filters, inputs.generator)
         constants = {"v": mx.nd.array(shares, ctx=inputs.content.context)}
         modified = reallocate(code, mx.sym.Variable("v"))

@@ -3,7 +3,16 @@
 from ..errors import InputError
 from ..machine.mxnet import mx
 from ..machine.precision import in_bfloat16, precision_on
-from ..weights.canonical import device_of
+
+
+def to_device(arrays, device):
+    """Arrays name -> NumPy as name -> NDArray on a device."""
+    return {name: mx.nd.array(array, ctx=device) for name, array in arrays.items()}
+
+
+def device_of(weights):
+    """The ``mx.Context`` of weights, name -> NDArray."""
+    return next(iter(weights.values())).context
 
 
 def encode(symbol, weights, image):

@@ -14,25 +14,23 @@ from ..machine.mxnet import mx
 from ..method.codes import energies, isolate
 from ..method.objectives import Inputs, objective
 from ..network.executors import Problem, encode
-from ..network.vgg19 import layer_code, vgg19, width_of
-from ..weights.canonical import device_of
-from .materials import network_images
+from ..network.vgg19 import layer_code
 
 
-def compute(experiment, cell, materials, out, on_pass=None):
+def compute(materials, cell, out=None, on_pass=None):
     """Computes one cell.
 
-    experiment, cell, materials: what it is made of. out: the run's folder, where a chained cell finds its predecessor.
+    materials, cell: what it is made of. out: the run's folder, where a chained cell finds its predecessor.
     on_pass(cell, Pass): called after each pass. Returns (picture uint8 (H, W, 3), arrays name -> NumPy, facts for its
     record). Raises CellFailed where the descent explodes, memory is short or the predecessor is damaged.
     """
     try:
         if cell.method == "maps":
-            return feature_maps(experiment, cell, materials)
+            return feature_maps(materials, cell)
         if cell.method == "picture":
-            pixels = network_images(experiment, cell, materials.sources)[-1]
+            pixels = materials.shown(cell)[-1]
             return postprocess(pixels, denoise=0), {"image": pixels}, {}
-        return invert(experiment, cell, materials, out, on_pass)
+        return invert(materials, cell, out, on_pass)
     except mx.base.MXNetError as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
         raise CellFailed(f"MXNet cannot compute it ({reason}); is there memory for this long_edge?") from error
@@ -56,20 +54,19 @@ class Beginning(NamedTuple):
     facts: dict
 
 
-def begin(experiment, cell, materials, out=None):
+def begin(materials, cell, out=None):
     """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs. Returns a ``Beginning``."""
-    weights = materials.weights
-    device = device_of(weights)
-    shown = [mx.nd.array(pixels, ctx=device) for pixels in network_images(experiment, cell, materials.sources)]
+    experiment, network = materials.experiment, materials.network
+    shown = [mx.nd.array(pixels, ctx=network.device) for pixels in materials.shown(cell)]
     content, style = shown[0], shown[1] if len(shown) > 1 else None
     source = content
     if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
-        source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=device)
+        source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=network.device)
     generator = cell_generator(experiment, cell)
-    image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=device)
-    net = vgg19(experiment.pool, width_of(weights))
-    goal = objective(experiment, cell, Inputs(net, weights, content, style, source, generator))
-    problem = Problem(goal.loss, weights, goal.constants, content.shape, experiment.precision)
+    image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=network.device)
+    inputs = Inputs(network.symbol, network.weights, network.width, content, style, source, generator)
+    goal = objective(experiment, cell, inputs)
+    problem = Problem(goal.loss, network.weights, goal.constants, content.shape, experiment.precision)
     return Beginning(problem, image, content, goal.facts)
 
 
@@ -81,10 +78,11 @@ def _left_behind(out, predecessor):
         raise CellFailed(str(error)) from error
 
 
-def invert(experiment, cell, materials, out, on_pass):
+def invert(materials, cell, out, on_pass):
     """A cell that is a descent. Returns (picture, arrays, facts) for ``store.save_cell``."""
+    experiment, network = materials.experiment, materials.network
     report = (lambda done: on_pass(cell, done)) if on_pass else None
-    beginning = begin(experiment, cell, materials, out)
+    beginning = begin(materials, cell, out)
     started = time.perf_counter()
     descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report)
     facts = {
@@ -97,10 +95,9 @@ def invert(experiment, cell, materials, out, on_pass):
         "device": str(descent.image.context),
     }
     if cell.method == "fmi":
-        weights = materials.weights
-        code = layer_code(vgg19(experiment.pool, width_of(weights)), cell.layers[0])
-        facts["energy_share_content"] = energy_share(code, weights, beginning.content, cell.filter)
-        facts["energy_share"] = energy_share(code, weights, descent.image, cell.filter)
+        code = layer_code(network.symbol, cell.layers[0])
+        facts["energy_share_content"] = energy_share(code, network.weights, beginning.content, cell.filter)
+        facts["energy_share"] = energy_share(code, network.weights, descent.image, cell.filter)
     image = descent.image.asnumpy()
     arrays = {"image": image, "loss": np.array(descent.losses)}
     if experiment.target == "authors":
@@ -108,16 +105,16 @@ def invert(experiment, cell, materials, out, on_pass):
     return postprocess(image, experiment.denoise), arrays, facts
 
 
-def feature_maps(experiment, cell, materials):
+def feature_maps(materials, cell):
     """Fig. 1: feature maps of a content's code before and after Eq. (2). Returns (picture, arrays, facts): the content as
     picture, and arrays ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
-    pixels = network_images(experiment, cell, materials.sources)[0]
-    weights = materials.weights
-    content = mx.nd.array(pixels, ctx=device_of(weights))
-    code = layer_code(vgg19(experiment.pool, width_of(weights)), cell.layers[0])
+    experiment, network = materials.experiment, materials.network
+    pixels = materials.shown(cell)[0]
+    content = mx.nd.array(pixels, ctx=network.device)
+    code = layer_code(network.symbol, cell.layers[0])
     chosen = list(experiment.filters)
-    before = encode(code, weights, content).asnumpy()[0]
-    after = encode(isolate(code, experiment.isolated), weights, content).asnumpy()[0]
+    before = encode(code, network.weights, content).asnumpy()[0]
+    after = encode(isolate(code, experiment.isolated), network.weights, content).asnumpy()[0]
     arrays = {"image": pixels, "before": before[chosen], "after": after[chosen], "filters": np.array(chosen)}
     facts = {"energy_before": float(before.sum()), "energy_after": float(after.sum())}
     return postprocess(pixels, denoise=0), arrays, facts

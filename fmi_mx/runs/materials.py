@@ -1,33 +1,62 @@
-"""What a run is made of: its images and weights, read and checked before anything is bound or written."""
+"""What a run is made of, read and checked once, before anything is bound or written, and handed on."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
 from ..errors import InputError
 from ..experiment.cell import cells
-from ..experiment.experiment import check_filters
+from ..experiment.experiment import Experiment, check_filters
 from ..files.finding import find_image
-from ..files.images import file_digest, preprocess, preprocess_style, read_image, remark
+from ..files.images import file_digest, preprocess, preprocess_style, read_image, remark, scaled_size
 from ..machine.mxnet import choose_device
-from ..network.vgg19 import check_image_size, width_of
-from ..weights.canonical import read_weights, to_device, weights_digest
+from ..machine.precision import precision_on
+from ..machine.processor import machine
+from ..network.executors import to_device
+from ..network.vgg19 import check_image_size, vgg19, width_of
+from ..weights.canonical import read_weights, weights_digest
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True)
+class Source:
     """An image file. pixels: uint8 (H, W, 3) RGB. digest: SHA-256 of the file."""
 
     pixels: np.ndarray
     digest: str
 
 
-class Materials(NamedTuple):
-    """What all cells of a run share. sources: image -> Source. weights: name -> NDArray on the device, digest: of them;
-    both None where no cell needs them."""
+@dataclass(frozen=True)
+class Network:
+    """The network of a run. symbol: what ``vgg19`` returns. weights: name -> NDArray on the device. digest: of them. width:
+    one of ``vgg19.WIDTHS``. device: ``mx.Context``. precision: the one that the device computes in. machine: see
+    ``processor``."""
 
-    sources: dict
+    symbol: object
     weights: dict
     digest: str
+    width: float
+    device: object
+    precision: Optional[str]
+    machine: dict
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What all cells of a run share. sources: image -> ``Source``. network: None where no cell needs one."""
+
+    experiment: Experiment
+    sources: dict
+    network: Optional[Network]
+
+    def shown(self, cell):
+        """The images that a cell shows the network: [content] or [content, style], float32 (1, 3, H, W) minus the mean."""
+        experiment = self.experiment
+        content = preprocess(self.sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
+        if cell.style is None:
+            return [content]
+        size, style = content.shape[2:], self.sources[cell.style].pixels
+        return [content, preprocess_style(style, size, experiment.long_edge, experiment.pixels, experiment.style_size)]
 
 
 def gather(experiment, weights, folder, device):
@@ -43,13 +72,27 @@ def gather(experiment, weights, folder, device):
     for cell in {(cell.image, cell.style, cell.layers): cell for cell in cells(experiment)}.values():
         _check_sizes(experiment, cell, sources)
     if not any(cell.layers for cell in cells(experiment)):
-        return Materials(sources, None, None)
+        return Materials(experiment, sources, None)
+    return Materials(experiment, sources, _network(experiment, weights, device))
+
+
+def _network(experiment, weights, device):
     arrays = read_weights(weights)
+    width = width_of(arrays)
     try:
-        check_filters(experiment, width_of(arrays))
+        check_filters(experiment, width)
     except InputError as error:
         raise InputError(f"weights {weights}: {error}") from error
-    return Materials(sources, to_device(arrays, choose_device(device)), weights_digest(arrays))
+    place = choose_device(device)
+    return Network(
+        symbol=vgg19(experiment.pool, width),
+        weights=to_device(arrays, place),
+        digest=weights_digest(arrays),
+        width=width,
+        device=place,
+        precision=experiment.precision and precision_on(experiment.precision, place),
+        machine=machine(place),
+    )
 
 
 def remarks(experiment, folder):
@@ -61,18 +104,11 @@ def remarks(experiment, folder):
 
 def _check_sizes(experiment, cell, sources):
     """Raises InputError where an image that a cell shows the network is too small for a layer of it."""
-    for pixels in network_images(experiment, cell, sources):
+    own_size = cell.style is not None and experiment.style_size == "paper"
+    for image in (cell.image, cell.style) if own_size else (cell.image,):  # or the style has the content's size
+        size = scaled_size(*sources[image].pixels.shape[:2], experiment.long_edge, experiment.pixels)
         for layer in cell.layers:
             try:
-                check_image_size(layer, *pixels.shape[2:])
+                check_image_size(layer, *size)
             except InputError as error:
                 raise InputError(f"cell {cell.name} at long_edge {experiment.long_edge}: {error}") from error
-
-
-def network_images(experiment, cell, sources):
-    """The images that a cell shows the network: [content] or [content, style], float32 (1, 3, H, W) minus the mean."""
-    content = preprocess(sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
-    if cell.style is None:
-        return [content]
-    size, style = content.shape[2:], sources[cell.style].pixels
-    return [content, preprocess_style(style, size, experiment.long_edge, experiment.pixels, experiment.style_size)]

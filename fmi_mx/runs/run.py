@@ -5,15 +5,12 @@ import platform
 import numpy as np
 
 from .. import __version__
-from ..experiment.cell import cells, image_name
+from ..experiment.cell import cells
 from ..experiment.experiment import as_data
 from ..files import store
+from ..files.finding import image_name
 from ..files.images import png_bytes
 from ..machine.mxnet import installed_builds
-from ..machine.precision import precision_on
-from ..machine.processor import machine
-from ..network.vgg19 import width_of
-from ..weights.canonical import device_of
 from .compute import CellFailed, compute
 from .finished import finish
 from .materials import gather
@@ -36,28 +33,28 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
         records = {}
         for cell in cells(experiment):
             before = records.get(cell.predecessor)
-            specification = specify(experiment, cell, materials, before and store.data_digest(before["specification"]))
+            specification = specify(materials, cell, before and store.data_digest(before["specification"]))
             record = store.read_record(out, cell.name)
             stored = record is not None and record["specification"] == specification and "failed" not in record
             if not stored:
-                record = _compute(experiment, cell, materials, out, specification, before, check_folder, on_pass)
+                record = _compute(materials, cell, out, specification, before, check_folder, on_pass)
             records[cell.name] = record
             if on_cell:
                 on_cell(cell, record, stored)
         check_folder()
-        finish(out, experiment, list(records.values()), width_of(materials.weights or {}))
+        finish(out, experiment, list(records.values()), materials.network.width if materials.network else 1)
     return list(records.values())
 
 
-def _compute(experiment, cell, materials, out, specification, before, check_folder, on_pass):
+def _compute(materials, cell, out, specification, before, check_folder, on_pass):
     """Computes a cell and stores it, or why it cannot be computed. before: the record of its predecessor, if it has one.
     Returns its record."""
-    where = {"machine": machine(device_of(materials.weights))} if cell.layers else {}
+    where = {"machine": materials.network.machine} if cell.layers else {}
     record = {"specification": specification, **where, "versions": versions()}
     try:
         if before and "failed" in before:
             raise CellFailed(f"its target comes from {cell.predecessor}, which failed")
-        picture, arrays, facts = compute(experiment, cell, materials, out, on_pass)
+        picture, arrays, facts = compute(materials, cell, out, on_pass)
     except CellFailed as error:
         record["failed"] = " ".join(str(error).split())
         check_folder()
@@ -69,8 +66,9 @@ def _compute(experiment, cell, materials, out, specification, before, check_fold
     return record
 
 
-def specify(experiment, cell, materials, predecessor_digest):
+def specify(materials, cell, predecessor_digest):
     """Everything that decides a cell's picture, as JSON holds it: a stored cell is reused only if all of it is equal."""
+    experiment, network = materials.experiment, materials.network
     data = {key: value for key, value in as_data(experiment).items() if key not in _CHOOSING}
     specification = {
         "name": cell.name,
@@ -82,10 +80,9 @@ def specify(experiment, cell, materials, predecessor_digest):
         "style": image_name(cell.style) if cell.style else None,
         "style_sha256": materials.sources[cell.style].digest if cell.style else None,
         "filters": list(experiment.filters) if cell.method == "maps" else None,
-        "weights_sha256": materials.digest if cell.layers else None,
+        "weights_sha256": network.digest if cell.layers else None,
+        "precision": network.precision if network else None,
     }
-    if experiment.precision:
-        specification["precision"] = precision_on(experiment.precision, device_of(materials.weights))
     predecessor = {"name": cell.predecessor, "specification_sha256": predecessor_digest} if cell.predecessor else None
     known = {key: value for key, value in specification.items() if value is not None}
     return {**data, **known, "method": cell.method, "predecessor": predecessor}

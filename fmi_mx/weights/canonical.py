@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError, as_line, shown
 from ..files import store
 from ..machine.mxnet import mx
+from ..network.executors import to_device
 from . import apart, known
 from .checks import check_arrays
 from .foreign.formats import format_of
@@ -48,16 +49,6 @@ def load_weights(path, device=None):
     Raises InputError as ``read_weights`` does.
     """
     return to_device(read_weights(path), device or mx.cpu())
-
-
-def to_device(arrays, device):
-    """Arrays name -> NumPy as name -> NDArray on a device."""
-    return {name: mx.nd.array(array, ctx=device) for name, array in arrays.items()}
-
-
-def device_of(weights):
-    """The ``mx.Context`` of weights, name -> NDArray."""
-    return next(iter(weights.values())).context
 
 
 def weights_digest(arrays):

@@ -9,9 +9,9 @@ from ..errors import InputError
 from ..files.finding import find_image
 from ..files.images import file_digest, preprocess, read_image
 from ..machine.mxnet import mx
-from ..network.executors import encode
+from ..network.executors import encode, to_device
 from ..network.vgg19 import layer_table, vgg19, width_of
-from .canonical import array_digest, check_target, read_weights, to_device, write_weights
+from .canonical import array_digest, check_target, read_weights, write_weights
 from .convert import network_of, provenance_of
 
 LONG_EDGE = 512  # pixels, the authors' size

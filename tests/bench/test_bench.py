@@ -149,7 +149,7 @@ def raced(tmp_path_factory):
     lbfgs = load_experiment(fig3, preset="fast", precision="float32")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rivals, "Rival", two_seconds_a_pass)
-        return race.race(authors, {"lbfgs": lbfgs}, preset, materials)
+        return race.race(materials, {"lbfgs": lbfgs}, preset)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
@@ -258,7 +258,7 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch, to
     monkeypatch.setattr(bench, "DESCRIBED", ("relu1_2",))
     monkeypatch.setattr(bench, "LARGEST", ("relu1_2", (1, 3, 32, 32)))
     monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
-    monkeypatch.setattr(bench, "width_of", lambda _: 1)
+    monkeypatch.setattr(bench, "WIDTH", 1 / 8)
     monkeypatch.setattr(bench, "growth", lambda *_: {"pixels": [], "filters": []})
     out = tmp_path / "new" / "bench"
     assert main(["bench", "--weights", str(SMALL), "--images", str(tmp_path), "--out", str(out)]) == 0
@@ -280,7 +280,7 @@ def test_a_benchmark_that_could_not_finish_is_refused_at_the_door(tmp_path, caps
     cv2.imwrite(str(tmp_path / "golden_gate.png"), np.zeros((64, 64, 3), np.uint8))
     assert main(["bench", *files, "--out", str(tmp_path / "b")]) == 2
     assert "the authors' way is timed with the whole VGG-19" in capsys.readouterr().err
-    monkeypatch.setattr(bench, "width_of", lambda _: 1)
+    monkeypatch.setattr(bench, "WIDTH", 1 / 8)
     assert main(["bench", *files, "--out", "/"]) == 2
     assert "no name for a figure" in capsys.readouterr().err
     assert main(["bench", *files, "--out", str(tmp_path / "bench")]) == 2

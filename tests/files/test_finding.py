@@ -3,8 +3,7 @@ import os
 import pytest
 
 from fmi_mx import InputError
-from fmi_mx.experiment.cell import image_name
-from fmi_mx.files.finding import PACKAGED, find_image
+from fmi_mx.files.finding import PACKAGED, find_image, image_name
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from conftest import WIDTH
 from fmi_mx import InputError, Problem, inversion_loss, layer_code, load_experiment, vgg19
 from fmi_mx.machine import precision
 from fmi_mx.machine.mxnet import mx
+from fmi_mx.network.executors import to_device
 from fmi_mx.network.vgg19 import LAYERS, layer_table
-from fmi_mx.weights.canonical import to_device
 
 CPU, GPU = SimpleNamespace(device_type="cpu"), SimpleNamespace(device_type="gpu")
 

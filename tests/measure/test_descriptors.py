@@ -8,7 +8,7 @@ from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.files.images import MEAN
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.measure.descriptors import DESCRIBED, channel_statistics, describe, positions
-from fmi_mx.weights.canonical import to_device
+from fmi_mx.network.executors import to_device
 
 SIZE = 96, 128
 

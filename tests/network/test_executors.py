@@ -8,8 +8,8 @@ from conftest import WIDTH
 
 from fmi_mx import InputError, Problem, encode, inversion_loss, isolate, layer_code, vgg19
 from fmi_mx.machine.mxnet import mx
+from fmi_mx.network.executors import to_device
 from fmi_mx.network.vgg19 import LAYERS
-from fmi_mx.weights.canonical import to_device
 
 LAYERS_TO_RELU2_1 = list(LAYERS)[:7]
 

@@ -5,6 +5,7 @@ from conftest import WIDTH
 
 from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.machine.mxnet import mx
+from fmi_mx.network.executors import to_device
 from fmi_mx.network.vgg19 import (
     LAYERS,
     WIDTHS,
@@ -15,7 +16,6 @@ from fmi_mx.network.vgg19 import (
     weight_shapes,
     width_of,
 )
-from fmi_mx.weights.canonical import to_device
 from fmi_mx.weights.random import he_normal
 
 

@@ -15,7 +15,7 @@ from fmi_mx.files.images import preprocess, preprocess_style, read_image
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.network.vgg19 import LAYERS
 from fmi_mx.runs.compute import cell_generator, initial_image
-from fmi_mx.runs.materials import Materials, Source
+from fmi_mx.runs.materials import Materials, Network, Source
 from fmi_mx.runs.run import specify
 
 SMALL = {"long_edge": 48, "stop.passes": 2}
@@ -164,8 +164,9 @@ def test_what_decides_a_picture_belongs_to_its_cell(figure, key, value):
 
     def specified(experiment):
         images = (*experiment.images, *(experiment.styles or ()))
-        materials = Materials({image: Source(None, image) for image in images}, {"data": mx.nd.zeros(1)}, "digest")
-        return specify(experiment, cells(experiment)[-1], materials, None)
+        network = Network(None, {}, "digest", 1, mx.cpu(), experiment.precision, {})
+        materials = Materials(experiment, {image: Source(None, image) for image in images}, network)
+        return specify(materials, cells(experiment)[-1], None)
 
     assert specified(load_experiment(figure)) == specified(load_experiment(figure))
     assert specified(load_experiment(figure, **{key: value})) != specified(load_experiment(figure))

@@ -7,7 +7,8 @@ from fmi_mx import encode, isolate, layer_code, load_experiment, run, vgg19
 from fmi_mx.files import store
 from fmi_mx.files.images import preprocess, read_image
 from fmi_mx.machine.mxnet import mx
-from fmi_mx.weights.canonical import read_weights, to_device
+from fmi_mx.network.executors import to_device
+from fmi_mx.weights.canonical import read_weights
 
 pytestmark = pytest.mark.real_weights
 

@@ -176,10 +176,10 @@ def test_every_setting_counts(fig3, compute, key, value):
 def test_the_precision_computed_in_belongs_to_a_cell(fig3, monkeypatch, weights_file, images_folder):
     """Not the one asked for: what was computed in float32 for want of instructions is not taken for bfloat16."""
     plain, rounded = small(fig3), small(fig3, precision="bfloat16")
-    materials = gather(plain, weights_file, images_folder, "cpu")
 
     def specified(experiment):
-        return specify(experiment, cells(experiment)[0], materials, None)
+        materials = gather(experiment, weights_file, images_folder, "cpu")
+        return specify(materials, cells(experiment)[0], None)
 
     monkeypatch.setattr(precision, "instructions", list)
     assert specified(plain) == specified(rounded)

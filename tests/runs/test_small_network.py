@@ -64,7 +64,7 @@ def inversions(weights, tmp_path):
         experiment = load_experiment(ROOT / "experiments" / "fig3.yaml", preset="demo", **small)
         materials = gather(experiment, weights, tmp_path, "cpu")
         for cell in cells(experiment):
-            picture, _, _ = compute(experiment, cell, materials, None)
+            picture, _, _ = compute(materials, cell)
             found.setdefault((layer, cell.filter), []).append(picture)
     return found
 
