@@ -126,6 +126,7 @@ test: setup
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
 
 bench: model images
 	$(FMI) bench --out "$(OUT)/bench" $(OPTIONS)

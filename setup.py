@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 
@@ -14,7 +14,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["fmi_mx"],
+    packages=find_packages(include=["fmi_mx", "fmi_mx.*"]),
     python_requires=">=3.8,<3.13",  # NumPy 1.26, the last that MXNet 1.9.1 works with, has no wheel for 3.13
     install_requires=[
         "numpy>=1.20,<2",  # MXNet 1.9.1 cannot work with NumPy 2
@@ -43,7 +43,15 @@ setup(
             "nvidia-cudnn-cu11==8.9.6.50",
         ],
         "convert": ["h5py>=3", "safetensors>=0.4"],  # Keras files, safetensors; the other formats need nothing more
-        "dev": ["h5py>=3", "safetensors>=0.4", "pytest>=7", "pytest-randomly>=3.12", "pytest-xdist>=3", "ruff>=0.4"],
+        "dev": [
+            "import-linter>=2,<3",
+            "h5py>=3",
+            "safetensors>=0.4",
+            "pytest>=7",
+            "pytest-randomly>=3.12",
+            "pytest-xdist>=3",
+            "ruff>=0.4",
+        ],
     },
     entry_points={"console_scripts": ["fmi = fmi_mx.__main__:main"]},
 )
