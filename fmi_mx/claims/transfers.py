@@ -36,7 +36,7 @@ def _by_style(values, settings):
 
 def _vectors(pictures, cell, layers):
     """Energy vectors, layer -> (C,), of a PMCI cell's output, its content and its style."""
-    shown, weights = pictures.materials.shown(cell), pictures.materials.network.weights
+    shown, weights = pictures.materials.shown[cell.image, cell.style], pictures.materials.network.weights
     return energy_vectors([pictures.outputs[cell], *shown], weights, layers, pictures.transfer.pool)
 
 

@@ -28,7 +28,7 @@ def compute(materials, cell, out=None, on_pass=None):
         if cell.method == "maps":
             return feature_maps(materials, cell)
         if cell.method == "picture":
-            pixels = materials.shown(cell)[-1]
+            pixels = materials.shown[cell.image, cell.style][-1]
             return postprocess(pixels, denoise=0), {"image": pixels}, {}
         return invert(materials, cell, out, on_pass)
     except mx.base.MXNetError as error:
@@ -57,7 +57,7 @@ class Beginning(NamedTuple):
 def begin(materials, cell, out=None):
     """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs. Returns a ``Beginning``."""
     experiment, network = materials.experiment, materials.network
-    shown = [mx.nd.array(pixels, ctx=network.device) for pixels in materials.shown(cell)]
+    shown = [mx.nd.array(pixels, ctx=network.device) for pixels in materials.shown[cell.image, cell.style]]
     content, style = shown[0], shown[1] if len(shown) > 1 else None
     source = content
     if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
@@ -109,7 +109,7 @@ def feature_maps(materials, cell):
     """Fig. 1: feature maps of a content's code before and after Eq. (2). Returns (picture, arrays, facts): the content as
     picture, and arrays ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
     experiment, network = materials.experiment, materials.network
-    pixels = materials.shown(cell)[0]
+    pixels = materials.shown[cell.image, cell.style][0]
     content = mx.nd.array(pixels, ctx=network.device)
     code = layer_code(network.symbol, cell.layers[0])
     chosen = list(experiment.filters)

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..experiment.cell import cells
 from ..experiment.experiment import Experiment, check_filters
 from ..files.finding import find_image
-from ..files.images import file_digest, preprocess, preprocess_style, read_image, remark, scaled_size
+from ..files.images import file_digest, preprocess, preprocess_style, read_image, remark
 from ..machine.mxnet import choose_device
 from ..machine.precision import precision_on
 from ..machine.processor import machine
@@ -43,20 +43,14 @@ class Network:
 
 @dataclass(frozen=True)
 class Materials:
-    """What all cells of a run share. sources: image -> ``Source``. network: None where no cell needs one."""
+    """What all cells of a run share. sources: image -> ``Source``. shown: (image, style or None) -> the images that such a
+    cell shows the network, [content] or [content, style], float32 (1, 3, H, W) minus the mean. network: None where no cell
+    needs one."""
 
     experiment: Experiment
     sources: dict
+    shown: dict
     network: Optional[Network]
-
-    def shown(self, cell):
-        """The images that a cell shows the network: [content] or [content, style], float32 (1, 3, H, W) minus the mean."""
-        experiment = self.experiment
-        content = preprocess(self.sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
-        if cell.style is None:
-            return [content]
-        size, style = content.shape[2:], self.sources[cell.style].pixels
-        return [content, preprocess_style(style, size, experiment.long_edge, experiment.pixels, experiment.style_size)]
 
 
 def gather(experiment, weights, folder, device):
@@ -65,15 +59,25 @@ def gather(experiment, weights, folder, device):
     experiment: ``Experiment``. weights: file. folder: of the images. device: see ``choose_device``. Returns ``Materials``.
     Raises InputError for an image, weights or a device that cannot be used, and an image too small for a layer.
     """
-    sources = {}
+    sources, shown = {}, {}
     for image in (*experiment.images, *(experiment.styles or ())):
         path = find_image(image, folder)
         sources[image] = Source(read_image(path), file_digest(path))
-    for cell in {(cell.image, cell.style, cell.layers): cell for cell in cells(experiment)}.values():
-        _check_sizes(experiment, cell, sources)
-    if not any(cell.layers for cell in cells(experiment)):
-        return Materials(experiment, sources, None)
-    return Materials(experiment, sources, _network(experiment, weights, device))
+    for cell in cells(experiment):
+        if (cell.image, cell.style) not in shown:
+            shown[cell.image, cell.style] = _network_images(experiment, cell, sources)
+        _check_sizes(experiment, cell, shown[cell.image, cell.style])
+    needed = any(cell.layers for cell in cells(experiment))
+    return Materials(experiment, sources, shown, _network(experiment, weights, device) if needed else None)
+
+
+def _network_images(experiment, cell, sources):
+    """What ``Materials.shown`` has for a cell."""
+    content = preprocess(sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
+    if cell.style is None:
+        return [content]
+    size, style = content.shape[2:], sources[cell.style].pixels
+    return [content, preprocess_style(style, size, experiment.long_edge, experiment.pixels, experiment.style_size)]
 
 
 def _network(experiment, weights, device):
@@ -102,13 +106,11 @@ def remarks(experiment, folder):
     return [line for line in lines if line]
 
 
-def _check_sizes(experiment, cell, sources):
+def _check_sizes(experiment, cell, shown):
     """Raises InputError where an image that a cell shows the network is too small for a layer of it."""
-    own_size = cell.style is not None and experiment.style_size == "paper"
-    for image in (cell.image, cell.style) if own_size else (cell.image,):  # or the style has the content's size
-        size = scaled_size(*sources[image].pixels.shape[:2], experiment.long_edge, experiment.pixels)
+    for pixels in shown:
         for layer in cell.layers:
             try:
-                check_image_size(layer, *size)
+                check_image_size(layer, *pixels.shape[2:])
             except InputError as error:
                 raise InputError(f"cell {cell.name} at long_edge {experiment.long_edge}: {error}") from error

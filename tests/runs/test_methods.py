@@ -165,7 +165,7 @@ def test_what_decides_a_picture_belongs_to_its_cell(figure, key, value):
     def specified(experiment):
         images = (*experiment.images, *(experiment.styles or ()))
         network = Network(None, {}, "digest", 1, mx.cpu(), experiment.precision, {})
-        materials = Materials(experiment, {image: Source(None, image) for image in images}, network)
+        materials = Materials(experiment, {image: Source(None, image) for image in images}, {}, network)
         return specify(materials, cells(experiment)[-1], None)
 
     assert specified(load_experiment(figure)) == specified(load_experiment(figure))
