@@ -22,9 +22,9 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from fmi_mx.machine import precision
-from fmi_mx.machine.mxnet import usable_cores
-from fmi_mx.network.vgg19 import weight_shapes
+from fmi_mx.machine import precision  # noqa: E402
+from fmi_mx.machine.mxnet import usable_cores  # noqa: E402
+from fmi_mx.network.vgg19 import weight_shapes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 1 / 8  # of the network of the fixtures ``arrays`` and ``weights_file``: its blocks have 8, 16, 32, 64, 64 filters

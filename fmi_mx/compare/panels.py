@@ -21,10 +21,8 @@ def read_panel(path, rows, columns):
     try:
         header = read_header(path)
         if header.width * header.height > MOST:
-            raise InputError(
-                f"is {header.width}x{header.height} pixels; at most {MOST // 10**6} million are searched for cells, so make it "
-                "smaller"
-            )
+            size = f"{header.width}x{header.height}"
+            raise InputError(f"is {size} pixels; at most {MOST // 10**6} million are searched for cells, so make it smaller")
         return find_cells(read_image(path), rows, columns)
     except InputError as error:
         reason = str(error)

@@ -258,11 +258,8 @@ def test_a_hostile_folder_and_environment_change_nothing(ours, tmp_path, monkeyp
 
 def test_only_what_a_format_needs_is_imported(ours, program_does):
     large = ("cv2", "mxnet", "h5py", "scipy", "skimage", "matplotlib", "requests", "yaml")
-    program_does(
-        f"import fmi_mx.weights.foreign.formats as f; f._zip(source); raise ValueError([m for m in {large} if m in sys.modules])".replace(
-            "source", repr(str(ours))
-        )
-    )
+    found = f"[m for m in {large} if m in sys.modules]"
+    program_does(f"import fmi_mx.weights.foreign.formats as f; f._zip({str(ours)!r}); raise ValueError({found})")
     with pytest.raises(InputError, match=r"ValueError: \[\]"):
         apart.read(ours)
 
