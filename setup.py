@@ -14,7 +14,9 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["fmi_mx", "fmi_mx.*"]),
+    packages=[*find_packages(include=["fmi_mx", "fmi_mx.*"]), "fmi_mx.experiments"],
+    package_dir={"fmi_mx.experiments": "experiments"},  # the figures' files and presets, where there is no clone
+    package_data={"fmi_mx.experiments": ["*.yaml"]},
     python_requires=">=3.8,<3.13",  # NumPy 1.26, the last that MXNet 1.9.1 works with, has no wheel for 3.13
     install_requires=[
         "numpy>=1.20,<2",  # MXNet 1.9.1 cannot work with NumPy 2

@@ -6,7 +6,9 @@ from ..errors import InputError, as_line, nearest, shown
 from ..files.plain_yaml import read_data, read_text
 from ..files.readers import choice, mapping, read_keys
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"  # of the clone
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CLONE = _PACKAGE.parent / "experiments"
+EXPERIMENTS = _CLONE if _CLONE.is_dir() else _PACKAGE / "experiments"  # where setup.py installs them
 OPTIMISERS = EXPERIMENTS / "optimisers.yaml"  # the settings that each optimiser starts from
 
 
