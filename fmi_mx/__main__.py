@@ -1,9 +1,10 @@
 """``fmi``, and ``python -m fmi_mx``: one line and an exit code, from the first import on."""
 
+import os
 import signal
 import sys
 
-INTERRUPTED = 130
+INTERRUPTED, FAILED = 130, 1
 
 
 def main():
@@ -20,6 +21,8 @@ def main():
         code = INTERRUPTED
     if code == INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # while Python ends, which lets go of every other handler
+    if code == FAILED and "mxnet" in sys.modules:
+        os._exit(code)  # all is written; MXNet's own end may wait for ever for what it had no memory to compute
     return code
 
 

@@ -6,7 +6,7 @@ import sys
 
 from . import commands
 from .commands import ROOT
-from .errors import InputError, as_line
+from .errors import CellsFailed, InputError, as_line
 from .experiment.overlay import EXPERIMENTS
 from .streams import sturdy
 
@@ -35,8 +35,12 @@ def main(arguments=None):
                 return _interrupted(options.command)
             if isinstance(error, InputError):
                 return _refuse(error)
+            if isinstance(error, CellsFailed):
+                return _refuse(error, 1)
+            if isinstance(error, MemoryError):
+                return _refuse("there is not enough memory for it", 1)
             if isinstance(error, OSError):  # no right to read or write, a name too long, a full disk
-                return _refuse(f"{error.filename or ''} {error.strerror or error}")
+                return _refuse(f"{error.filename or ''} {error.strerror or error}".strip())
             raise
 
 
@@ -53,9 +57,9 @@ def _came_of_an_interrupt(error):
     return error is not None
 
 
-def _refuse(reason):
+def _refuse(reason, code=2):
     print("fmi: error:", as_line(" ".join(str(reason).split()), LONGEST), file=sys.stderr)
-    return 2
+    return code
 
 
 def parser():

@@ -69,8 +69,8 @@ def _draw(folder):
     from .figure import draw
     from .runs.finished import listed, read_run
 
-    print(draw.draw(folder))
     finished = read_run(folder)
+    print(draw.draw(folder, finished))
     for what, names in (("failed", list(finished.failed)), ("missing", finished.missing)):
         if names:
             verb = f"{len(names)} of {len(finished.specifications)} cells {what}"

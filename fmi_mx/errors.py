@@ -1,4 +1,4 @@
-"""The one exception that means: the input is wrong, not the program; and how a message shows what the user gave."""
+"""The exceptions that a user meets: the input is wrong, or cells failed; and how a message shows what the user gave."""
 
 import difflib
 import reprlib
@@ -13,6 +13,13 @@ class InputError(ValueError):
     """What the user gave cannot be used. The message is one line: what was given, what is allowed, what to do.
 
     The command line prints it as ``fmi: error: ...`` and exits with 2.
+    """
+
+
+class CellsFailed(Exception):
+    """Cells could not be computed, and what was asked for needs them. The message is one line that names them.
+
+    The command line prints it and exits with 1.
     """
 
 

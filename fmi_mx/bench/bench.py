@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..experiment.experiment import FIG3, load_experiment
 from ..figure.draw import check_place
-from ..files import store
+from ..files import whole
 from ..machine.mxnet import choose_device
 from ..machine.precision import precision_on
 from ..measure.descriptors import DESCRIBED
@@ -49,8 +49,8 @@ def bench(out, weights, images, device, say):
     report["summary"] = reporting.race_summary(report["race"], names)
     _say_all(say, *reporting.summary_lines(report["summary"]))
     out.parent.mkdir(parents=True, exist_ok=True)
-    store.write_json(out.with_name(f"{out.name}.json"), report)
-    store.write_file(out.with_name(f"{out.name}.png"), reporting.draw(report["race"], names))
+    whole.write_json(out.with_name(f"{out.name}.json"), report)
+    whole.write_file(out.with_name(f"{out.name}.png"), reporting.draw(report["race"], names))
     return report
 
 

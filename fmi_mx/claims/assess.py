@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..files import store
+from ..files import whole
 from ..files.images import postprocess
 from ..measure.descriptors import describe
 from ..measure.energy_vectors import energy_vectors, gram_matrices
@@ -42,9 +42,9 @@ def assess(settings, out, weights, images, device, stream):
         "descents": pictures.descents,
         "pmci": ways,
     }
-    store.write_json(Path(out) / "claims.json", report)
-    store.write_file(Path(out) / "claims.md", reporting.markdown(report).encode())
-    store.write_file(Path(out) / "claims.png", figure.draw(report))
+    whole.write_json(Path(out) / "claims.json", report)
+    whole.write_file(Path(out) / "claims.md", reporting.markdown(report).encode())
+    whole.write_file(Path(out) / "claims.png", figure.draw(report))
     return report
 
 

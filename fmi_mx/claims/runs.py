@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import CellsFailed, InputError
 from ..experiment.cell import cells
 from ..experiment.experiment import Experiment
-from ..files import store
+from ..files import store, whole
 from ..files.finding import image_name
 from ..files.images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
 from ..machine.precision import remark
@@ -59,7 +59,7 @@ def compute(settings, out, weights, images, device, stream):
 
     settings: ``Settings``. out, weights, images, device: as of ``run``, but that there are several runs in out. stream:
     where progress goes. Returns ``Pictures``. Raises InputError before anything is computed for whatever is wrong with the
-    input.
+    input, and CellsFailed, when the others are computed, where some cannot be.
     """
     by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
     transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
@@ -70,7 +70,7 @@ def compute(settings, out, weights, images, device, stream):
     folder = Path(out) / "claims"
     with store.locked(folder):
         write_weights(random_weights, folder / "random.params")
-        store.write_file(folder / "surrogate.png", png_bytes(surrogate))
+        whole.write_file(folder / "surrogate.png", png_bytes(surrogate))
         jobs = [(folder / f"{name}.{run_name}", one, file, place)
                 for name, file in (("trained", weights), ("random", folder / "random.params"))
                 for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
@@ -95,15 +95,15 @@ def compute(settings, out, weights, images, device, stream):
 
 def _run_all(jobs, device, stream):
     """Runs experiments, each (folder, experiment, weights, images), with one progress."""
-    progress = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream)
+    progress, failed = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream), []
     try:
         for folder, one, weights, images in jobs:
             records = run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
-            failed = [record["specification"]["name"] for record in records if "failed" in record]
-            if failed:
-                raise InputError(f"{folder}: {listed(failed)} failed; the same command tries again")
+            failed += [f"{folder.name}/{record['specification']['name']}" for record in records if "failed" in record]
     finally:
         progress.close()
+    if failed:
+        raise CellsFailed(f"{len(failed)} cells failed: {listed(failed)}; the same command tries again")
 
 
 def _surrogate(settings, materials, pixels):

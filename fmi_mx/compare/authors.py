@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..files.images import decode, fitted
+from ..files import store
+from ..files.images import fitted
 from ..measure.descriptors import DESCRIBED
 from ..runs.finished import check_all_there, read_run
 from .panels import read_panel
@@ -46,8 +47,11 @@ def read_sides(folder, panel):
     wanted = {name: name for name in cells} if method != "rmci" else _draws(experiment, cells)
     ours = {}
     for name, place in wanted.items():
-        if name in finished.specifications:
-            ours[name] = like(decode(Path(folder) / "cells" / f"{name}.png"), cells[place])
+        if name in finished.records:
+            picture = store.read_picture(folder, finished.records[name])
+            if picture is None:
+                raise InputError(f"{folder}: another run has replaced {name} meanwhile; compare when it is done")
+            ours[name] = like(picture, cells[place])
     if not ours:
         raise InputError(f"{folder} has none of the cells of {FIGURES[method]}'s panel, which are {', '.join(cells)}")
     return Sides(experiment, ours, {name: within_frame(cell) for name, cell in cells.items()})

@@ -6,7 +6,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from ..errors import InputError
-from ..files import store
+from ..files import whole
 from ..files.images import file_digest, fitted
 from . import pairs
 from .authors import FIGURES, column_of, method_of, read_sides, row_of
@@ -44,8 +44,8 @@ def compare(folder, panel, weights, device="auto"):
         report["descriptors"] = {label: _retrieval(sides, measure) for label, measure in measures.items()}
     if method == "transfer":
         report["similarity"] = _similarity(sides)
-    store.write_json(Path(folder) / "compare.json", report)
-    store.write_file(Path(folder) / "compare.png", pairs.draw(report, sides))
+    whole.write_json(Path(folder) / "compare.json", report)
+    whole.write_file(Path(folder) / "compare.png", pairs.draw(report, sides))
     return report
 
 

@@ -11,7 +11,7 @@ from ..descent.optimisers import Stop
 from ..errors import InputError, as_line, shown
 from ..files.plain_yaml import read_data
 from ..files.readers import choice, file_bytes, mapping, read_keys
-from ..files.store import LONGEST
+from ..files.whole import LONGEST
 from ..network import vgg19
 from .cell import cells
 from .overlay import EXPERIMENTS, lay_over

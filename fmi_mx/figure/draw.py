@@ -8,8 +8,7 @@ from typing import List
 import numpy as np
 
 from ..errors import InputError
-from ..files import store
-from ..files.images import decode
+from ..files import store, whole
 from ..runs.finished import read_run
 from . import layouts
 from .canvas import Figure, plain, png, shortened, wrapped
@@ -25,16 +24,17 @@ LARGEST = 2.5  # inches of a picture's width, where there are few columns
 LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 
 
-def draw(folder):
+def draw(folder, finished=None):
     """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
     stands the word.
 
-    Returns the path. Raises InputError where the folder holds no finished run.
+    finished: the ``Finished`` of the folder, where it has been read. Returns the path. Raises InputError where the folder
+    holds no finished run.
     """
     folder = Path(folder)
-    finished = read_run(folder)
+    finished = finished or read_run(folder)
     path = _place(folder)
-    store.write_file(path, grid(_parts(finished, folder), _note(finished.width)))
+    whole.write_file(path, grid(_parts(finished, folder), _note(finished.width)))
     return path
 
 
@@ -61,19 +61,18 @@ def _place(folder):
 
 
 def _parts(finished, folder):
-    """The parts of a figure, out of the cells of a run's folder."""
-    absent = {**dict.fromkeys(finished.failed, "failed"), **dict.fromkeys(finished.missing, "missing")}
-    there = [name for name in finished.specifications if name not in absent]
-    shape = _picture(folder, there[0]).shape[:2] if there else (1, 1)
+    """The parts of a figure, out of the cells of a run's folder. What another run has replaced since is missing too."""
+    pictures = {name: store.read_picture(folder, record) for name, record in finished.records.items()}
+    shape = next((picture.shape[:2] for picture in pictures.values() if picture is not None), (1, 1))
 
-    def shown(name, read):
-        return read() if name in there else Blank(shape, absent.get(name, "missing"))
+    def blank(name):
+        return Blank(shape, "failed" if name in finished.failed else "missing")
 
     def array(name, key):
-        return shown(name, lambda: store.read_array(folder, name, key))
+        return blank(name) if pictures.get(name) is None else store.read_array(folder, name, key)
 
     def picture(name):
-        return shown(name, lambda: _picture(folder, name))
+        return blank(name) if pictures.get(name) is None else pictures[name]
 
     if finished.experiment["method"] == "maps":
         return layouts.maps_parts(finished.experiment, array)
@@ -154,10 +153,3 @@ def _show(axis, picture):
         axis.text(0.5, 0.5, picture.words, transform=axis.transAxes, ha="center", va="center", fontsize=SIZE)
     else:
         axis.imshow(picture)
-
-
-def _picture(folder, name):
-    picture = decode(folder / "cells" / f"{name}.png")
-    if picture is None:
-        raise InputError(f"{folder} lacks the cell {name}; the same `fmi run` computes it again")
-    return picture

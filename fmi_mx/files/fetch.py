@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..errors import InputError, as_line, nearest, shown
 from .sources import CHECKSUMS, LARGEST
-from .store import aside
+from .whole import aside
 
 TRIES = 3
 TIMEOUT = 30  # seconds without a byte

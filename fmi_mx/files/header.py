@@ -76,11 +76,9 @@ def check_whole(path, header):
 @contextlib.contextmanager
 def _opened(path, name):
     """A file as Pillow opens it: quietly, and whatever its size. Raises InputError for whatever goes wrong in the block."""
-    limit = Image.MAX_IMAGE_PIXELS
     try:
-        with captured(), warnings.catch_warnings():
+        with captured(), warnings.catch_warnings(), _without_a_limit():
             warnings.simplefilter("ignore")
-            Image.MAX_IMAGE_PIXELS = None  # the limit is ours, see ``check_size``
             with Image.open(path, formats=FORMATS) as image:
                 yield image
     except Image.UnidentifiedImageError as error:
@@ -96,6 +94,15 @@ def _opened(path, name):
         raise InputError(
             f"image {name}: is damaged, or of a kind that is not read ({reason}); save it anew as PNG"
         ) from error
+
+
+@contextlib.contextmanager
+def _without_a_limit():
+    """Pillow's limit of pixels, which is the process's only one, is lifted: ours is that of ``check_size``. Within
+    ``captured``, one thread at a time."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 

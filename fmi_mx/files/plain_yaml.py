@@ -27,21 +27,21 @@ def read_data(path):
     return mapping(read_yaml(read_text(path)))
 
 
-def read_text(path):
+def read_text(path, most=BYTES):
     """The text of a file, UTF-8. Raises InputError, without the file's name, where there is none that can be read, and for
     anything but a regular file: a pipe would be waited for, and a device may have no end."""
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            content = file.read(BYTES + 1) if regular else None  # so are files of /proc that would be waited for
+            content = file.read(most + 1) if regular else None  # so are files of /proc that would be waited for
     except OSError as error:
         raise InputError((error.strerror or "cannot be read").lower()) from error
     except ValueError as error:
         raise InputError("is not a name that a file can have") from error
     if content is None:
         raise InputError("is no regular file")
-    if len(content) > BYTES:
-        raise InputError(f"has more than the {BYTES} bytes that are read")
+    if len(content) > most:
+        raise InputError(f"has more than the {most} bytes that are read")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

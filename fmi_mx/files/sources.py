@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from ..errors import PATH, InputError, as_line, shown
 from .plain_yaml import read_data
 from .readers import file_bytes, mapping, name, one_line, read_keys, text, whole
-from .store import LONGEST
+from .whole import LONGEST
 
 LARGEST = 700_000_000  # bytes that a download may have; Caffe's and torchvision's weights have 575 million
 CHECKSUMS = {"sha256": 64, "sha1": 40, "md5": 32, "git_blob_sha1": 40}  # kinds, each with its hexadecimal digits

@@ -101,8 +101,7 @@ def load_cuda_libraries(load=ctypes.CDLL):
 def prepare_environment():
     """Sets what MXNet reads from the environment at its import; a value the user has set stays. Raises InputError as
     ``threads`` does."""
-    found = str(threads())
-    os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS") or found
+    os.environ["OMP_NUM_THREADS"] = str(threads())  # MXNet ends the process at the list that OpenMP takes
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     # The same command gives the same bytes: cuDNN's choice of algorithm must not depend on a stopwatch.
     os.environ.setdefault("MXNET_CUDNN_AUTOTUNE_DEFAULT", "0")
@@ -148,7 +147,7 @@ def choose_device(text="auto"):
     """
     kind, _, number = text.partition(":")
     if text != "auto" and text != "cpu" and not (kind == "gpu" and (text == "gpu" or number.isdecimal())):
-        raise InputError(f"device {text!r} is not known; allowed are auto, cpu, gpu and gpu:N")
+        raise InputError(f"device {shown(text)} is not known; allowed are auto, cpu, gpu and gpu:N")
     if text == "cpu":
         return mx.cpu()
     usable, reason = _usable_gpus()
@@ -157,7 +156,7 @@ def choose_device(text="auto"):
     wanted = int(number or 0)
     if wanted not in usable:
         there = f"usable here: {', '.join(f'gpu:{n}' for n in usable)}" if usable else reason
-        raise InputError(f"device {text!r} cannot be used; {there}; take --device cpu or auto")
+        raise InputError(f"device {shown(text)} cannot be used; {there}; take --device cpu or auto")
     return mx.gpu(wanted)
 
 

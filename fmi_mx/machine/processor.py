@@ -30,9 +30,10 @@ def kinds(records):
     made are of no kind."""
     found = {}
     for record in records:
-        if "machine" in record:
+        if "machine" in record and "failed" not in record:
             one = record["machine"]
-            words = f"{one['processor']} (up to {(one['instructions'] or ['its own'])[-1]}, threads: {one['threads']})"
+            instructions = ", ".join(one["instructions"]) or "no special instructions"
+            words = f"{one['processor']} ({instructions}; threads: {one['threads']})"
             found[words] = found.get(words, 0) + 1
     return found
 

@@ -1,6 +1,7 @@
 """Computes one cell: a descent from a random image, or a picture that needs none."""
 
 import hashlib
+import re
 import time
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from ..method.codes import energies, isolate
 from ..method.objectives import Inputs, objective
 from ..network.executors import Problem, encode
 from ..network.vgg19 import layer_code
+
+NO_MEMORY = "there is no memory for this long_edge"
 
 
 def compute(materials, cell, out=None, on_pass=None):
@@ -32,10 +35,11 @@ def compute(materials, cell, out=None, on_pass=None):
             return postprocess(pixels, denoise=0), {"image": pixels}, {}
         return invert(materials, cell, out, on_pass)
     except mx.base.MXNetError as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
-        raise CellFailed(f"MXNet cannot compute it ({reason}); is there memory for this long_edge?") from error
+        text = str(error).strip()
+        advice = "; is there memory for this long_edge?" if re.search("memory|alloc", text, re.I) else ""
+        raise CellFailed(f"MXNet cannot compute it ({(text or 'no reason given').splitlines()[-1]}){advice}") from error
     except MemoryError as error:
-        raise CellFailed("there is no memory for this long_edge") from error
+        raise CellFailed(NO_MEMORY) from error
     except FloatingPointError as error:
         raise CellFailed(f"{error}; lower start, or the learning_rate or clip of optimiser") from error
 

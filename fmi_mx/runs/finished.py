@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..experiment.experiment import as_data, from_data
-from ..files import store
+from ..files import store, whole
+from ..files.plain_yaml import read_text
 from ..files.readers import list_of, mapping, number, read_keys, text
 from ..network.vgg19 import WIDTHS
+
+LARGEST = 10**8  # bytes of a run.json
 
 
 class Finished(NamedTuple):
@@ -19,6 +22,7 @@ class Finished(NamedTuple):
     experiment: dict
     specifications: dict
     width: float
+    records: dict
     failed: dict
     missing: list
 
@@ -28,17 +32,17 @@ def finish(folder, experiment, records, width):
     network."""
     digests = {one["specification"]["name"]: store.data_digest(one["specification"]) for one in records}
     content = {"experiment": as_data(experiment), "cells": list(digests), "specifications": digests, "width": width}
-    store.write_json(Path(folder) / "run.json", content)
+    whole.write_json(Path(folder) / "run.json", content)
 
 
 def read_run(folder):
     """The finished run in a folder, whatever another run is doing there now. Returns ``Finished``. Raises InputError where
     the folder holds none, or one that no run of this version wrote."""
-    path, again = Path(folder) / "run.json", f"first `fmi run EXPERIMENT.yaml --out {folder}`"
+    again = f"first `fmi run EXPERIMENT.yaml --out {folder}`"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder} holds no finished run (no run.json); {again}") from error
+        content = json.loads(read_text(Path(folder) / "run.json", LARGEST))
+    except InputError as error:
+        raise InputError(f"{folder} holds no finished run (run.json: {error}); {again}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder} holds no finished run (run.json is damaged); {again}") from error
     try:
@@ -51,7 +55,28 @@ def read_run(folder):
     except InputError as error:
         raise InputError(f"{folder} holds no finished run of this version (run.json: {error}); {again}") from error
     specifications = {name: content["specifications"][name] for name in content["cells"]}
-    return Finished(as_data(experiment), specifications, content["width"], *_states(folder, specifications))
+    records, failed, missing = {}, {}, []
+    for name, digest in specifications.items():
+        record = read_cell(folder, name)
+        if record is None or store.data_digest(record["specification"]) != digest:
+            missing.append(name)
+        elif "failed" in record:
+            failed[name] = record["failed"]
+        else:
+            records[name] = record
+    return Finished(as_data(experiment), specifications, content["width"], records, failed, missing)
+
+
+def read_cell(folder, name):
+    """``store.read_record`` of a cell that a run of this version stored; None for another's, whose record says other
+    things."""
+    record = store.read_record(folder, name)
+    if record is None:
+        return None
+    where = record.get("machine", _NOWHERE)
+    fits = all(isinstance(record.get(key, kind()), kind) for key, kind in _KINDS.items())
+    fits = fits and ("failed" in record or len(_DESCENT & set(record)) in (0, len(_DESCENT)))
+    return record if fits and all(isinstance(where.get(key), type(known)) for key, known in _NOWHERE.items()) else None
 
 
 def check_all_there(folder, finished):
@@ -67,18 +92,11 @@ def listed(names, most=10):
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def _states(folder, specifications):
-    """(failed, missing) of a ``Finished``."""
-    failed, missing = {}, []
-    for name, digest in specifications.items():
-        record = store.read_record(folder, name)
-        if record is None or store.data_digest(record["specification"]) != digest:
-            missing.append(name)
-        elif "failed" in record:
-            failed[name] = str(record["failed"])
-    return failed, missing
-
-
+# What a record may say that others rely on: of which kind it is.
+_KINDS = {"failed": str, "machine": dict, "passes": int, "stopped": str, "loss_first": float, "loss_last": float,
+          "energy_share": float, "energy_share_content": float, "target_energy": float}  # fmt: skip
+_DESCENT = {"passes", "stopped", "loss_first", "loss_last", "seconds"}
+_NOWHERE = {"processor": "", "instructions": [], "threads": 0}
 _SCHEMA = {
     "experiment": mapping,
     "cells": list_of(lambda value: [text(value)]),

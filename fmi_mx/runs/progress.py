@@ -38,6 +38,8 @@ class Progress:
         self._done += 1
         if not stored and "passes" in record:
             self._computed.append(record["passes"])
+        if "failed" in record:
+            tqdm.write(f"[{self._done}/{self._count}] {cell.name}: failed ({record['failed']})", file=self._stream)
         if self._bar is not None:
             if stored:
                 self._bar.total -= _work(cell)  # or the time left would count it as done in no time
@@ -47,7 +49,6 @@ class Progress:
             self._advance(self._finished)
             return
         if "failed" in record:
-            print(f"[{self._done}/{self._count}] {cell.name}: failed ({record['failed']})", file=self._stream, flush=True)
             return
         facts = ["stored already"] if stored else []
         if "passes" in record:

@@ -5,14 +5,15 @@ import platform
 import numpy as np
 
 from .. import __version__
+from ..errors import as_line
 from ..experiment.cell import cells
 from ..experiment.experiment import as_data
 from ..files import store
 from ..files.finding import image_name
 from ..files.images import png_bytes
 from ..machine.mxnet import installed_builds
-from .compute import CellFailed, compute
-from .finished import finish
+from .compute import NO_MEMORY, CellFailed, compute
+from .finished import finish, read_cell
 from .materials import gather
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
@@ -33,8 +34,8 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
         records = {}
         for cell in cells(experiment):
             before = records.get(cell.predecessor)
-            specification = specify(materials, cell, before and store.data_digest(before["specification"]))
-            record = store.read_record(out, cell.name)
+            specification = specify(materials, cell, before)
+            record = read_cell(out, cell.name)
             stored = record is not None and record["specification"] == specification and "failed" not in record
             if not stored:
                 record = _compute(materials, cell, out, specification, before, check_folder, on_pass)
@@ -55,19 +56,19 @@ def _compute(materials, cell, out, specification, before, check_folder, on_pass)
         if before and "failed" in before:
             raise CellFailed(f"its target comes from {cell.predecessor}, which failed")
         picture, arrays, facts = compute(materials, cell, out, on_pass)
-    except CellFailed as error:
-        record["failed"] = " ".join(str(error).split())
         check_folder()
-        store.save_failure(out, cell.name, record)
-        return record
-    record = {"specification": specification, **facts, **where, "versions": record["versions"]}
+        return store.save_cell(out, cell.name, png_bytes(picture), arrays, {**record, **facts})
+    except CellFailed as error:
+        reason = as_line(" ".join(str(error).split()))
+    except MemoryError:
+        reason = NO_MEMORY
     check_folder()
-    store.save_cell(out, cell.name, png_bytes(picture), arrays, record)
-    return record
+    return store.save_failure(out, cell.name, {**record, "failed": reason})
 
 
-def specify(materials, cell, predecessor_digest):
-    """Everything that decides a cell's picture, as JSON holds it: a stored cell is reused only if all of it is equal."""
+def specify(materials, cell, before):
+    """Everything that decides a cell's picture, as JSON holds it: a stored cell is reused only if all of it is equal.
+    before: the record of its predecessor, if it has one, whose very numbers the target comes from."""
     experiment, network = materials.experiment, materials.network
     data = {key: value for key, value in as_data(experiment).items() if key not in _CHOOSING}
     specification = {
@@ -83,7 +84,11 @@ def specify(materials, cell, predecessor_digest):
         "weights_sha256": network.digest if cell.layers else None,
         "precision": network.precision if network else None,
     }
-    predecessor = {"name": cell.predecessor, "specification_sha256": predecessor_digest} if cell.predecessor else None
+    predecessor = None
+    if before:
+        digest = store.data_digest(before["specification"])
+        numbers = before["files"].get(".npz")
+        predecessor = {"name": cell.predecessor, "specification_sha256": digest, "npz_sha256": numbers}
     known = {key: value for key, value in specification.items() if value is not None}
     return {**data, **known, "method": cell.method, "predecessor": predecessor}
 

@@ -101,6 +101,10 @@ def _folder_size(folder):
 def _program(*arguments):
     """Starts ``apart_program``; yields its process and the pipe it answers on. It ends with the block; where this process is
     killed, at its next word or when its time is up."""
+    if not sys.executable:
+        raise InputError(
+            "it is read by a Python of its own, and where Python is here is not known (sys.executable is empty)"
+        )
     answers, answering = os.pipe()
     try:
         process = subprocess.Popen(

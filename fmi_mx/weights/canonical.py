@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, as_line, shown
-from ..files import store
+from ..files import whole
 from ..machine.mxnet import mx
 from ..network.executors import to_device
 from . import apart, known
@@ -98,7 +98,7 @@ def write_weights(arrays, path, provenance=None):
         raise InputError(f"weights {as_line(str(path))} are not written: {error}") from error
     places = [path, provenance_path(path)][: 1 if provenance is None else 2]
     try:
-        with store.together(*places) as parts:
+        with whole.together(*places) as parts:
             _write(arrays, parts[0], path.suffix)
             if not _is_there(arrays, parts[0]):
                 raise OSError(errno.EIO, "the disk has lost some of it")

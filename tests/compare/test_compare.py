@@ -265,7 +265,7 @@ def refusals(folder):
     places["transfer"] = run_folder(folder / "transfer", "transfer", {PANELS["transfer"][0][1]: picture})
     draws = {f"golden_gate.{layer}.draw{i}": texture("a", i) for layer in ("relu1_1", "relu3_1") for i in (1, 2)}
     places["rmci"] = run_folder(folder / "rmci", "rmci", draws)
-    yield folder / "empty", panel, "holds no finished run (no run.json); first `fmi run"
+    yield folder / "empty", panel, "holds no finished run (run.json: no such file or directory); first `fmi run"
     yield places["short"], panel, "holds no finished run"
     yield places["wide"], panel, "holds no finished run"
     yield places["maps"], panel, "of which the authors published no panel; those are fmi (Fig. 3)"

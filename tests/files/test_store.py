@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmi_mx import InputError
-from fmi_mx.files import store
+from fmi_mx.files import store, whole
 
 
 def files(folder):
@@ -63,14 +63,14 @@ def test_a_damaged_array_is_refused(tmp_path):
 def test_a_cell_written_over_and_cut_off_is_not_there(tmp_path, monkeypatch, broken):
     """Neither the old cell, half replaced, nor the new one: whatever file the writing was stopped at."""
     save(tmp_path, which="old")
-    rename = store.os.replace
+    rename = whole.os.replace
 
     def stop_at(source, target):
         if target.name == broken:
             raise KeyboardInterrupt
         rename(source, target)
 
-    monkeypatch.setattr(store.os, "replace", stop_at)
+    monkeypatch.setattr(whole.os, "replace", stop_at)
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, picture=b"new", image=[1.0], which="new")
     assert store.read_record(tmp_path, "a") is None
@@ -115,15 +115,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     done = []
     for name in ("fsync", "replace"):
-        original = getattr(store.os, name)
-        monkeypatch.setattr(store.os, name, lambda *a, name=name, original=original: done.append(name) or original(*a))
-    store.write_file(tmp_path / "x", b"data")
+        original = getattr(whole.os, name)
+        monkeypatch.setattr(whole.os, name, lambda *a, name=name, original=original: done.append(name) or original(*a))
+    whole.write_file(tmp_path / "x", b"data")
     assert done == ["fsync", "replace"]
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path):
     (tmp_path / "x").write_text("old", encoding="utf-8")
-    with pytest.raises(ZeroDivisionError), store.aside(tmp_path / "x") as temporary:
+    with pytest.raises(ZeroDivisionError), whole.aside(tmp_path / "x") as temporary:
         temporary.write_text("half", encoding="utf-8")
         raise ZeroDivisionError
     assert files(tmp_path) == {"x": b"old"}
@@ -160,7 +160,7 @@ def test_several_files_are_there_together_or_not_at_all(tmp_path, monkeypatch):
     one.write_text("old", encoding="utf-8")
 
     def write():
-        with store.together(one, two) as parts:
+        with whole.together(one, two) as parts:
             for part in parts:
                 part.write_text("new", encoding="utf-8")
 
@@ -171,7 +171,7 @@ def test_several_files_are_there_together_or_not_at_all(tmp_path, monkeypatch):
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(whole.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write()
     assert files(tmp_path) == {"one": b"old"}
@@ -198,28 +198,28 @@ def test_nothing_is_written_through_links_under_the_names_that_are_used(tmp_path
     """Whatever name a part file may have, another file under it is neither written nor emptied."""
     (tmp_path / "mine").write_text("mine", encoding="utf-8")
     names = iter(["aaaaaa", "bbbbbb"])
-    monkeypatch.setattr(store.secrets, "token_hex", lambda _: next(names))
+    monkeypatch.setattr(whole.secrets, "token_hex", lambda _: next(names))
     LINKS[kind](tmp_path / "mine", tmp_path / "x.png.aaaaaa.fmi-part")
     LINKS[kind](tmp_path / "mine", tmp_path / "x.png.fmi-part")
-    store.write_file(tmp_path / "x.png", b"picture")
+    whole.write_file(tmp_path / "x.png", b"picture")
     assert (tmp_path / "mine").read_text(encoding="utf-8") == "mine"
     assert (tmp_path / "x.png").read_bytes() == b"picture"
 
 
 @pytest.mark.parametrize("written", ["x", "report[1].json"])
 def test_the_next_writer_removes_what_a_killed_one_left_and_no_other(tmp_path, written):
-    leave = "import sys, time\nfrom fmi_mx import store\n" + (
-        "with store.aside(sys.argv[1]) as part:\n    print(part, flush=True)\n    time.sleep(60)\n"
+    leave = "import sys, time\nfrom fmi_mx.files import whole\n" + (
+        "with whole.aside(sys.argv[1]) as part:\n    print(part, flush=True)\n    time.sleep(60)\n"
     )
     path = tmp_path / written
     process = subprocess.Popen([sys.executable, "-c", leave, str(path)], stdout=subprocess.PIPE, encoding="utf-8")
     part = process.stdout.readline().strip()
-    store.write_file(path, b"while the other still writes")
+    whole.write_file(path, b"while the other still writes")
     assert os.path.exists(part)
     process.kill()
     process.wait()
     (tmp_path / f"other.{part[-15:]}").write_text("of another file", encoding="utf-8")
-    store.write_file(path, b"after it was killed")
+    whole.write_file(path, b"after it was killed")
     assert files(tmp_path) == {written: b"after it was killed", f"other.{part[-15:]}": b"of another file"}
 
 
@@ -238,7 +238,7 @@ def test_a_folder_deleted_or_made_anew_under_a_run_is_noticed(tmp_path, anew):
 def test_files_have_the_rights_that_the_user_gives_new_ones(tmp_path):
     before = os.umask(0o027)
     try:
-        store.write_file(tmp_path / "x", b"")
+        whole.write_file(tmp_path / "x", b"")
     finally:
         os.umask(before)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
@@ -246,7 +246,7 @@ def test_files_have_the_rights_that_the_user_gives_new_ones(tmp_path):
 
 def test_the_longest_name_that_is_written_is_as_long_as_is_said(tmp_path, monkeypatch):
     seen = []
-    original = store.os.open
-    monkeypatch.setattr(store.os, "open", lambda path, *rest: seen.append(os.path.basename(path)) or original(path, *rest))
+    original = whole.os.open
+    monkeypatch.setattr(whole.os, "open", lambda path, *rest: seen.append(os.path.basename(path)) or original(path, *rest))
     save(tmp_path, "name")
-    assert max(map(len, seen)) == len("name") + store.LONGEST
+    assert max(map(len, seen)) == len("name") + whole.LONGEST

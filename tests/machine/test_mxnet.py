@@ -44,7 +44,7 @@ def test_the_users_threads_count(monkeypatch, asked, found):
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     mxnet.prepare_environment()
     assert mxnet.threads() == found
-    assert os.environ["OMP_NUM_THREADS"] == asked or asked == ""
+    assert os.environ["OMP_NUM_THREADS"] == str(found)  # one number: MXNet ends the process at a list
 
 
 @pytest.mark.parametrize("asked", ["abc", "0", "-1", "1.5", "9" * 30, "1025", "٣", ",2", "2;3"])

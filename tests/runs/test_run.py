@@ -230,7 +230,7 @@ def test_a_finished_run_stays_readable_while_the_next_runs_and_shows_its_own_cel
     assert all(one.experiment == whole.experiment for one in seen)
     monkeypatch.undo()
     assert compute(small(fig3))[1] == computed[:2]
-    assert read_run(folder) == whole
+    assert read_run(folder)._replace(records={}) == whole._replace(records={})  # which say how long it took
 
 
 def test_a_folder_in_use_is_refused(fig3, compute, tmp_path):
@@ -332,6 +332,48 @@ def test_a_cell_that_fails_ends_no_run(fig3, compute, monkeypatch, failure, targ
     assert contents(folder) == contents(whole)
 
 
+@pytest.mark.parametrize("change", [
+    {"passes": "3"}, {"loss_first": None}, {"machine": {}}, {"machine": {"processor": 3, "instructions": [], "threads": 1}},
+    {"energy_share": []}, {"stopped": 1},
+])  # fmt: skip
+def test_a_record_of_another_version_is_no_reason_to_end_and_its_cell_is_computed_again(fig3, compute, change):
+    one = small(fig3, images="golden_gate", layers="relu1_1", filters=0)
+    folder, (name,) = compute(one)
+    record = store.read_record(folder, name)
+    gone = [key for key, value in change.items() if value is None]
+    changed = {key: value for key, value in {**record, **change}.items() if key not in gone}
+    store.save_cell(folder, name, (folder / "cells" / f"{name}.png").read_bytes(), {}, changed)
+    assert store.read_record(folder, name) is not None
+    assert read_run(folder).missing == [name]
+    assert compute(one)[1] == [name]
+
+
+def test_a_chained_cell_follows_its_predecessors_numbers(fig3, compute, monkeypatch):
+    """Also where they are computed again by another processor, and differ in their last digits."""
+    experiment = small(fig3, target="authors", images="golden_gate", layers="relu1_1")
+    folder, computed = compute(experiment)
+    original = sys.modules["fmi_mx.runs.compute"].initial_image
+    (folder / "cells" / f"{computed[0]}.json").unlink()
+    with monkeypatch.context() as elsewhere:
+        other = lambda *given: original(*given) * np.float32(1.001)  # noqa: E731
+        elsewhere.setattr(sys.modules["fmi_mx.runs.compute"], "initial_image", other)
+        assert compute(experiment)[1] == computed
+    (folder / "cells" / f"{computed[0]}.json").unlink()
+    assert compute(experiment)[1] == computed
+    assert contents(folder) == contents(compute(experiment, "whole")[0])
+
+
+@pytest.mark.parametrize("where", ["png_bytes", "save_cell"])
+def test_memory_that_is_short_when_a_cell_is_stored_fails_it_too(fig3, compute, monkeypatch, where):
+    def have_none(*_):
+        raise MemoryError
+
+    place = sys.modules["fmi_mx.runs.run"]
+    monkeypatch.setattr(*((place, where) if where == "png_bytes" else (store, where)), have_none)
+    folder, computed = compute(small(fig3, images="golden_gate", layers="relu1_1"))
+    assert read_run(folder).failed == dict.fromkeys(computed, "there is no memory for this long_edge")
+
+
 def test_a_predecessor_damaged_meanwhile_fails_what_comes_behind_it(fig3, compute, monkeypatch):
     def damaged(_, name, __):
         raise InputError(f"{name}.npz is damaged")
@@ -356,7 +398,7 @@ def test_a_full_disk_ends_the_run_and_no_cell_is_failed(fig3, compute, monkeypat
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store, "write_file", full)
+    monkeypatch.setattr(store, "write_swept", full)
     with pytest.raises(OSError, match="No space left"):
         compute(small(fig3))
     assert list((tmp_path / "run" / "cells").iterdir()) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fmi_mx import InputError, load_weights
-from fmi_mx.files import store
+from fmi_mx.files import whole
 from fmi_mx.network.vgg19 import weight_shapes
 from fmi_mx.weights.canonical import read_weights, weights_digest, write_weights
 
@@ -171,7 +171,7 @@ def test_weights_and_provenance_are_there_together_or_neither(arrays, tmp_path, 
     with pytest.raises(TypeError):
         write_weights(changed, path, {"network": object()})  # JSON has no such thing
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-    monkeypatch.setattr(store.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "the disk is gone")))
+    monkeypatch.setattr(whole.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "the disk is gone")))
     with pytest.raises(InputError, match="the disk is gone"):
         write_weights(changed, path, {"network": "ours"})
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

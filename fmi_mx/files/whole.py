@@ -1,0 +1,117 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import secrets
+from pathlib import Path
+
+_PART = ".fmi-part"  # ending of a file that is not yet whole
+LONGEST = len(".json.123456") + len(_PART)  # bytes that the name of a file has at most beyond its cell's
+
+
+def together(*paths):
+    """Files that are all there whole, or none of them: a context that yields a temporary path for each, which the block
+    writes; they are then flushed to disk and renamed. Where the block fails they are removed, and so is what a killed
+    process left of them before. Raises OSError, with the file's own path, as the disk does.
+
+    A temporary file has a name that no file had, and is locked as long as its process lives.
+    """
+    for path in paths:
+        sweep(Path(path))
+    return _parts(*map(Path, paths))
+
+
+@contextlib.contextmanager
+def _parts(*paths):
+    """``together``, in a folder that has been swept."""
+    with contextlib.ExitStack() as stack:
+        parts = [stack.enter_context(_part(path)) for path in paths]
+        yield [part for part, _ in parts]
+        for path, (_, file) in zip(paths, parts):
+            with _named(path):
+                os.fsync(file)
+        for path, (part, _) in zip(paths, parts):
+            with _named(path):
+                os.replace(part, path)
+
+
+@contextlib.contextmanager
+def aside(path):
+    """A file that is there whole or not at all: ``together`` for one."""
+    with together(path) as (temporary,):
+        yield temporary
+
+
+@contextlib.contextmanager
+def _named(path):
+    """What goes wrong in the block is said of path, and not of a part of it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextlib.contextmanager
+def _part(path):
+    """A new empty file beside path, as (its path, its open and locked descriptor), removed in the end if it is still
+    there."""
+    with _named(path):
+        part, file = _new_file(path)
+    try:
+        yield part, file
+    finally:
+        os.close(file)
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _new_file(path):
+    """A file under a name beside path that nothing had, not even a link: (its path, its locked descriptor)."""
+    while True:
+        part = path.with_name(f"{path.name}.{secrets.token_hex(3)}{_PART}")
+        try:
+            file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            continue
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:
+            return part, file
+        os.close(file)  # before it was locked, another process took it for litter
+
+
+def sweep(path):
+    """Removes what killed processes left of a file, or of every file where path ends in ``*``; not what is being written."""
+    name = path.name if path.name == "*" else glob.escape(path.name)
+    for leftover in path.parent.glob(f"{name}.{'[0-9a-f]' * 6}{_PART}"):
+        with contextlib.suppress(OSError):  # a link, in use, or gone by now
+            file = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
+            finally:
+                os.close(file)
+
+
+def write_file(path, data):
+    """Writes bytes so that the file is there whole or not at all. Raises OSError as the disk does."""
+    with aside(path) as temporary, _named(path):
+        temporary.write_bytes(data)
+
+
+def write_swept(path, data):
+    """``write_file`` in a folder that has been swept: to look through all of it for each file would take longer."""
+    with _parts(path) as (temporary,), _named(path):
+        temporary.write_bytes(data)
+
+
+def write_json(path, data):
+    """Writes data as readable JSON, as ``write_file`` does."""
+    write_file(path, as_json(data))
+
+
+def as_json(data):
+    """Data as readable JSON, bytes."""
+    return (json.dumps(data, indent=2) + "\n").encode()
