@@ -68,9 +68,14 @@ def nobodys_machine(monkeypatch, cpuinfo):
 
 
 @pytest.fixture
-def bfloat16(monkeypatch):
-    """For what computes in bfloat16: skipped where the processor itself cannot, whatever it seems to be."""
+def own_processor(monkeypatch):
+    """The processor as it is, whatever --instructions says: as the programs that a test starts see it."""
     monkeypatch.setattr(precision, "CPUINFO", CPUINFO)
+
+
+@pytest.fixture
+def bfloat16(own_processor):  # noqa: ARG001
+    """For what computes in bfloat16: skipped where the processor itself cannot."""
     if not precision.instructions():
         pytest.skip("this processor does not multiply bfloat16")
 

@@ -283,11 +283,12 @@ def test_several_runs_are_compared_with_each_other(tmp_path, capsys):
         (tmp_path / place).mkdir()
         folders.append(str(run_folder(tmp_path / place, "fmi", {name: texture(name, draw) for name in FIG3[: 25 - draw]})))
     assert cli.main(["compare", *folders, str(panel), "--weights", str(tmp_path / "none")]) == 0
-    head, one, two = capsys.readouterr().out.splitlines()[-3:]
+    head, *rows = capsys.readouterr().out.splitlines()[-3:]
     assert head.split() == ["cells", "colour", "and", "texture", "colour", "texture", "colour", "apart"]
-    assert one.split()[:3] == [folders[0], "25", "25/25"]
-    assert two.split()[:2] == [folders[1], "24"]
-    assert float(one.split()[-1]) < float(two.split()[-1])
+    assert [row[: len(folder)] for row, folder in zip(rows, folders)] == folders
+    one, two = (row[len(folder) :].split() for row, folder in zip(rows, folders))
+    assert (one[:2], two[0]) == (["25", "25/25"], "24")
+    assert float(one[-1]) < float(two[-1])
 
 
 def test_several_runs_of_fig4_are_compared_with_each_other(tmp_path, capsys):

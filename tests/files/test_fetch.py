@@ -4,6 +4,7 @@ import http.server
 import os
 import resource
 import threading
+from pathlib import Path
 
 import pytest
 import yaml
@@ -188,7 +189,7 @@ def compressed(handler):
 
 
 def to_a_file(handler):
-    handler.head(302, Location=f"file://{__file__}")
+    handler.head(302, Location=Path(__file__).as_uri())
 
 
 def around(handler):

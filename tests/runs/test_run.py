@@ -427,6 +427,7 @@ def test_a_record_says_where_its_cell_was_computed(fig3, compute):
     assert where["threads"] == 1
 
 
+@pytest.mark.usefixtures("own_processor")
 def test_kill_9_loses_at_most_the_cell_in_hand(fig3, compute, weights_file, images_folder, tmp_path):
     settings = {**SMALL, "stop.passes": 300, "stop.change": 0}
     options = [arg for key, value in settings.items() for arg in ("--set", f"{key}={str(value).replace(chr(39), '')}")]
