@@ -127,6 +127,7 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 bench: model images
 	$(FMI) bench --out "$(OUT)/bench" $(OPTIONS)

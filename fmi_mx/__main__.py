@@ -1,5 +1,7 @@
 """``fmi``, and ``python -m fmi_mx``: one line and an exit code, from the first import on."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
@@ -7,7 +9,7 @@ import sys
 INTERRUPTED, FAILED = 130, 1
 
 
-def main():
+def main() -> int:
     """Runs the command line. Returns the exit code of ``cli.main``; 130 too where Ctrl-C came before it began."""
     try:
         from .interrupts import Interrupts

@@ -1,8 +1,12 @@
 """The command ``fmi``: arguments in, exit codes out."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from typing import Callable, NoReturn
 
 from . import commands
 from .commands import ROOT
@@ -14,13 +18,13 @@ LONGEST = 5000  # characters of a message
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see `{self.prog} --help`")
 
 
-def main(arguments=None):
-    """Runs a command line. arguments: list of strings, ``sys.argv[1:]`` when None. Returns the exit code: 0 done, 1
-    something failed or is missing, 2 the input or the place is wrong (one line on stderr), 130 interrupted."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line. arguments: ``sys.argv[1:]`` when None. Returns the exit code: 0 done, 1 something failed or is
+    missing, 2 the input or the place is wrong (one line on stderr), 130 interrupted."""
     options = argparse.Namespace(command=None)
     with sturdy():
         try:
@@ -44,27 +48,27 @@ def main(arguments=None):
             raise
 
 
-def _interrupted(command):
+def _interrupted(command: Callable[[argparse.Namespace], int | None] | None) -> int:
     resumes = command in (commands.run_experiment, commands.assess_claims)
     print(f"fmi: interrupted{'; the same command resumes' if resumes else ''}", file=sys.stderr)
     return 130
 
 
-def _came_of_an_interrupt(error):
+def _came_of_an_interrupt(error: BaseException | None) -> bool:
     """Whether an exception is what a library has made of Ctrl-C, as an import in C does."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-def _refuse(reason, code=2):
+def _refuse(reason: object, code: int = 2) -> int:
     print("fmi: error:", as_line(" ".join(str(reason).split()), LONGEST), file=sys.stderr)
     return code
 
 
-def parser():
-    """The parser of the command line, an ``argparse.ArgumentParser`` that raises InputError at one it cannot read. What it
-    gives has ``command``, the function of ``commands`` that is asked for."""
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line, which raises InputError at one it cannot read. What it gives has ``command``, the
+    function of ``commands`` that is asked for."""
     fmi = _Parser(prog="fmi", description="Feature map inversion of VGG-19 with Apache MXNet.")
     groups = fmi.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for add in (_add_experiments, _add_weights_commands, _add_fetches, _add_machine):
@@ -72,7 +76,7 @@ def parser():
     return fmi
 
 
-def _add_experiments(groups):
+def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     """run, plot, claims, compare."""
     command = groups.add_parser("run", help="compute the cells of an experiment and draw its figure")
     command.add_argument("experiment", metavar="EXPERIMENT.yaml")
@@ -102,10 +106,10 @@ def _add_experiments(groups):
     command.set_defaults(command=commands.compare_runs)
 
 
-def _add_weights_commands(groups):
+def _add_weights_commands(groups: argparse._SubParsersAction[_Parser]) -> None:
     """weights fetch, convert, check, normalise, diff."""
-    weights = groups.add_parser("weights", help="fetch, convert, check or compare the weights")
-    weights = weights.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    group = groups.add_parser("weights", help="fetch, convert, check or compare the weights")
+    weights = group.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     command = weights.add_parser("fetch", help="download model/vgg19.params")
     command.add_argument("--from", metavar="NAME", dest="source", help="a source of model/sources.yaml (default: in turn)")
     command.set_defaults(command=commands.fetch_weights)
@@ -131,20 +135,20 @@ def _add_weights_commands(groups):
     command.set_defaults(command=commands.diff_weights)
 
 
-def _add_fetches(groups):
+def _add_fetches(groups: argparse._SubParsersAction[_Parser]) -> None:
     """images fetch, panels fetch."""
-    images = groups.add_parser("images", help="fetch the images")
-    images = images.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    group = groups.add_parser("images", help="fetch the images")
+    images = group.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     command = images.add_parser("fetch", help="download the paper's images")
     command.set_defaults(command=commands.fetch_images)
 
-    panels = groups.add_parser("panels", help="fetch the authors' panels")
-    panels = panels.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    group = groups.add_parser("panels", help="fetch the authors' panels")
+    panels = group.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     command = panels.add_parser("fetch", help="download the authors' panels of Figs. 3, 4 and 5")
     command.set_defaults(command=commands.fetch_panels)
 
 
-def _add_machine(groups):
+def _add_machine(groups: argparse._SubParsersAction[_Parser]) -> None:
     """doctor, bench."""
     command = groups.add_parser("doctor", help="what this machine has, what is missing and what mends it")
     _add_materials(command)
@@ -156,18 +160,18 @@ def _add_machine(groups):
     command.set_defaults(command=commands.run_benchmark)
 
 
-def _place(text):
+def _place(text: str) -> str:
     """A path that is given. The empty one is what a shell makes of a variable that is not set."""
     if not text:
         raise argparse.ArgumentTypeError("is empty; give a folder, or leave it away")
     return text
 
 
-def _default_weights():
+def _default_weights() -> str:
     return os.environ.get("FMI_WEIGHTS") or str(ROOT / "model" / "vgg19.params")
 
 
-def _add_overrides(command):
+def _add_overrides(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set",
         metavar="KEY=VALUE",
@@ -178,19 +182,19 @@ def _add_overrides(command):
     )
 
 
-def _add_weights(command):
+def _add_weights(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--weights", metavar="FILE", default=_default_weights(), help="default: $FMI_WEIGHTS or model/vgg19.params"
     )
 
 
-def _add_materials(command):
+def _add_materials(command: argparse.ArgumentParser) -> None:
     _add_weights(command)
     _add_images(command)
     _add_device(command)
 
 
-def _add_images(command):
+def _add_images(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--images",
         metavar="DIR",
@@ -199,7 +203,7 @@ def _add_images(command):
     )
 
 
-def _add_device(command):
+def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--device",
         metavar="auto|cpu|gpu|gpu:N",

@@ -2,18 +2,23 @@
 needs no MXNet does not wait for it. A function takes what ``cli`` has parsed and returns the exit code, or None for 0. It
 raises InputError for whatever is wrong with what the user gave."""
 
+from __future__ import annotations
+
 import sys
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import InputError, shown
 from .files.plain_yaml import read_yaml
+from .machine.aliases import AnyPath
 
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 
 
-def _overrides(pairs):
-    """``KEY=VALUE`` strings as a dict, values read as YAML."""
-    values = {}
+def _overrides(pairs: Iterable[str]) -> dict[str, object]:
+    """Each ``KEY=VALUE`` as a key and its value, read as YAML."""
+    values: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
@@ -27,7 +32,7 @@ def _overrides(pairs):
     return values
 
 
-def run_experiment(options):
+def run_experiment(options: Namespace) -> int:
     """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints. Returns 1 where
     cells failed, else 0."""
     from .experiment.cell import cells
@@ -59,12 +64,12 @@ def run_experiment(options):
     return _draw(out)
 
 
-def plot_figure(options):
+def plot_figure(options: Namespace) -> int:
     """``fmi plot``: draws the figure of a finished run again. Returns 1 where cells failed or are missing, else 0."""
     return _draw(options.folder)
 
 
-def _draw(folder):
+def _draw(folder: AnyPath) -> int:
     """Draws a run's figure, prints its path and says which cells are not in it. Returns the exit code."""
     from .figure import draw
     from .runs.finished import listed, read_run
@@ -78,7 +83,7 @@ def _draw(folder):
     return 1 if finished.failed or finished.missing else 0
 
 
-def assess_claims(options):
+def assess_claims(options: Namespace) -> None:
     """``fmi claims``: tests the claims and prints the report and its files."""
     from .claims.assess import assess
     from .claims.report import lines
@@ -91,7 +96,7 @@ def assess_claims(options):
         print(Path(options.out) / f"claims.{suffix}")
 
 
-def compare_runs(options):
+def compare_runs(options: Namespace) -> None:
     """``fmi compare``: each run beside the authors' panel; of several a table as well."""
     from .compare.compare import compare
     from .compare.tables import lines, settings_lines
@@ -104,7 +109,7 @@ def compare_runs(options):
         print("\n".join(settings_lines(reports)))
 
 
-def fetch_weights(options):
+def fetch_weights(options: Namespace) -> None:
     """``fmi weights fetch``: Oxford's weights from the first source that answers, in the canonical form."""
     from .files.fetch import fetch_first
     from .files.sources import read_sources
@@ -127,12 +132,12 @@ def fetch_weights(options):
         else:
             (arrays, provenance), downloaded = step
             write_weights(arrays, target, provenance)
-            if downloaded not in (None, target):
+            if downloaded is not None and downloaded != target:
                 downloaded.unlink()
             print(f"{target}: written")
 
 
-def convert_weights(options):
+def convert_weights(options: Namespace) -> None:
     """``fmi weights convert``: any VGG-19 file to the canonical form; prints what was done to it."""
     from .weights.convert import convert
 
@@ -142,7 +147,7 @@ def convert_weights(options):
     print(f"{options.to}: {provenance['network']}")
 
 
-def check_weights(options):
+def check_weights(options: Namespace) -> None:
     """``fmi weights check``: which network a canonical file holds."""
     from .weights.canonical import read_weights, weights_digest
     from .weights.convert import network_of
@@ -152,7 +157,7 @@ def check_weights(options):
     print(f"{options.file}: all 32 arrays; {network}; SHA-256 of the numbers {weights_digest(arrays)}")
 
 
-def normalise_weights(options):
+def normalise_weights(options: Namespace) -> None:
     """``fmi weights normalise``: every filter's mean activation over the paper's images becomes 1."""
     from .files.sources import read_sources
     from .weights.rescale import normalise
@@ -161,7 +166,7 @@ def normalise_weights(options):
     print(f"{options.to}: {normalise(options.weights, options.to, names, options.images)['network']}")
 
 
-def diff_weights(options):
+def diff_weights(options: Namespace) -> None:
     """``fmi weights diff``: the largest difference of two files, array by array."""
     import numpy as np
 
@@ -175,17 +180,17 @@ def diff_weights(options):
         print(f"{name:16} {np.abs(array.astype(np.float64) - two[name]).max():.3g}")
 
 
-def fetch_images(_):
+def fetch_images(_: Namespace) -> None:
     """``fmi images fetch``: the paper's images."""
     _fetch_all(ROOT / "experiments" / "images")
 
 
-def fetch_panels(_):
+def fetch_panels(_: Namespace) -> None:
     """``fmi panels fetch``: the authors' panels."""
     _fetch_all(ROOT / "experiments" / "panels")
 
 
-def _fetch_all(folder):
+def _fetch_all(folder: Path) -> None:
     """Downloads everything that a folder's sources.yaml lists."""
     from .files.fetch import PICTURE, fetch
     from .files.sources import read_sources
@@ -198,7 +203,7 @@ def _fetch_all(folder):
         print(f"{path}: {'downloaded' if downloaded else 'there already'}, checksum right", flush=True)
 
 
-def examine_machine(options):
+def examine_machine(options: Namespace) -> int:
     """``fmi doctor``: prints what a run needs and what is missing. Returns 1 where something is, else 0."""
     from .doctor import examine
 
@@ -208,7 +213,7 @@ def examine_machine(options):
     return 0 if all(good for good, _, _ in facts) else 1
 
 
-def run_benchmark(options):
+def run_benchmark(options: Namespace) -> None:
     """``fmi bench``: prints each line of the benchmark as it is known, and its files."""
     from .bench.bench import bench
 

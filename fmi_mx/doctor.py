@@ -1,22 +1,26 @@
 """What this machine has for a run, what is missing, and the command that mends it."""
 
+from __future__ import annotations
+
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Tuple
 
 from .errors import InputError
 from .files.finding import find_image
 from .machine import gpu, precision
+from .machine.aliases import AnyPath
 from .machine.mxnet import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, threads, usable_cores
 from .weights.canonical import read_weights
 
+Fact = Tuple[bool, str, str]  # whether it is as it should be, one line, and what mends it (empty where good)
 PAPER_IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
 
 
-def examine(weights, images, device):
+def examine(weights: AnyPath, images: AnyPath, device: str) -> list[Fact]:
     """Looks at everything a run needs. weights: file. images: folder. device: as ``--device``.
 
-    Returns a list of (good, fact, remedy): whether it is as it should be, one line, and what mends it (empty where good).
     Nothing is raised: what cannot be found out is itself a fact.
     """
     machine = [_python(), _numpy(), _opencv(), _build(), *_cuda(), _gpus(), _import(), _threads(), _bfloat16()]
@@ -24,19 +28,19 @@ def examine(weights, images, device):
     return [(good, " ".join(fact.split()), remedy) for good, fact, remedy in found]
 
 
-def _python():
+def _python() -> Fact:
     version = ".".join(map(str, sys.version_info[:3]))
     good = (3, 8) <= sys.version_info[:2] <= (3, 12)
     return good, f"Python {version}", "" if good else "Python 3.8 to 3.12: make clean setup PYTHON=python3.11"
 
 
-def _numpy():
+def _numpy() -> Fact:
     version = metadata.version("numpy")
     good = int(version.split(".")[0]) < 2
     return good, f"NumPy {version}", "" if good else "MXNet 1.9.1 needs NumPy 1: pip install 'numpy<2' 'opencv-python<4.12'"
 
 
-def _opencv():
+def _opencv() -> Fact:
     try:
         import cv2
 
@@ -46,7 +50,7 @@ def _opencv():
         return False, f"OpenCV cannot be imported ({error})", remedy
 
 
-def _build():
+def _build() -> Fact:
     builds = installed_builds()
     listed = ", ".join(f"{name} {version}" for name, version in builds.items())
     if len(builds) == 1:
@@ -57,14 +61,14 @@ def _build():
     return False, "MXNet is not installed", f"make setup, or pip install -e '.[{extra}]'"
 
 
-def _import():
+def _import() -> Fact:
     try:
         return True, f"import mxnet: {import_mxnet().__version__}", ""
     except InputError as error:
         return False, f"import mxnet: {error.__cause__}".splitlines()[0], "what is marked above; else make clean setup"
 
 
-def _cuda():
+def _cuda() -> list[Fact]:
     if "mxnet-cu112" not in installed_builds():
         return [(True, "CUDA libraries: not needed by the CPU build", "")]
     missing = [library for module, library in CUDA_LIBRARIES if not cuda_library(module, library)]
@@ -73,7 +77,7 @@ def _cuda():
     return [(True, f"CUDA libraries: all {len(CUDA_LIBRARIES)} from PyPI", "")]
 
 
-def _gpus():
+def _gpus() -> Fact:
     try:
         found = gpu.compute_capabilities()
     except OSError as error:
@@ -87,26 +91,26 @@ def _gpus():
     return True, f"GPUs: {listed or 'none'}", ""
 
 
-def _threads():
+def _threads() -> Fact:
     try:
         return True, f"threads: {threads()}, of {usable_cores()} cores that may be used", ""
     except InputError as error:
         return False, f"threads: {error}", "unset OMP_NUM_THREADS"
 
 
-def _bfloat16():
+def _bfloat16() -> Fact:
     found = ", ".join(precision.instructions())
     return True, f"bfloat16 on the CPU: {found or 'no instructions for it, so that the fast preset takes float32'}", ""
 
 
-def _device(text):
+def _device(text: str) -> Fact:
     try:
         return True, f"device {text}: {choose_device(text)}", ""
     except InputError as error:
         return False, f"device {text}: {error}", "--device cpu, or mend what is marked above"
 
 
-def _weights(path):
+def _weights(path: AnyPath) -> Fact:
     try:
         read_weights(path)
         return True, f"weights: {path}", ""
@@ -114,7 +118,7 @@ def _weights(path):
         return False, str(error).rpartition(";")[0] or str(error), "make model, or --weights FILE"
 
 
-def _images(folder):
+def _images(folder: AnyPath) -> list[Fact]:
     missing = []
     for name in PAPER_IMAGES:
         try:

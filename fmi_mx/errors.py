@@ -1,7 +1,10 @@
 """The exceptions that a user meets: the input is wrong, or cells failed; and how a message shows what the user gave."""
 
+from __future__ import annotations
+
 import difflib
 import reprlib
+from collections.abc import Iterable
 
 SHOWN = 100  # characters of what the user gave that a message shows
 PATH = 300  # of a path or an address, which is of use only whole
@@ -23,9 +26,9 @@ class CellsFailed(Exception):
     """
 
 
-def nearest(word, known):
-    """Returns `` (did you mean 'x'?)`` for the entry of known (strings) that is nearest to word, or an empty string; for a
-    word of more characters than are shown, too."""
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Returns `` (did you mean 'x'?)`` for the entry of known that is nearest to word, or an empty string; for a word of
+    more characters than are shown, too."""
     if not isinstance(word, str) or len(word) > SHOWN:
         return ""
     comparable = [one for one in list(known)[:_KNOWN] if len(one) <= SHOWN]
@@ -33,13 +36,13 @@ def nearest(word, known):
     return f" (did you mean {shown(close[0])}?)" if close else ""
 
 
-def shown(value):
+def shown(value: object) -> str:
     """What the user gave as a message shows it, as Python writes it and not longer than a line: a text, number, list or dict
     of any size and depth, of which no more is written than is shown."""
     return as_line(_WRITER.repr(value), SHOWN)
 
 
-def as_line(text, most=PATH):
+def as_line(text: str, most: int = PATH) -> str:
     """Somebody else's text (a path, what a library or a server said) as a part of a message: in at most so many characters,
     and those that do not print, a line break too, as Python escapes them."""
     start = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[: most + 1])
@@ -47,13 +50,13 @@ def as_line(text, most=PATH):
 
 
 class _Writer(reprlib.Repr):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.maxlevel, self.maxstring, self.maxother, self.maxlong = 3, SHOWN, SHOWN, _BITS
         for kind in ("list", "tuple", "set", "frozenset", "dict", "deque", "array"):
             setattr(self, f"max{kind}", 20)
 
-    def repr_int(self, value, level):
+    def repr_int(self, value: int, level: int) -> str:
         if value.bit_length() > _BITS:
             return f"a number of about {round(value.bit_length() * 0.30103)} digits"
         return super().repr_int(value, level)

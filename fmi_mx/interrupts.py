@@ -1,5 +1,7 @@
 """Ctrl-C ends a command with one KeyboardInterrupt, wherever it comes and however often the key is pressed."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import threading
@@ -15,22 +17,22 @@ class Interrupts:
     is printed and forgotten; here it comes again as soon as that is done.
     """
 
-    def __init__(self):
-        self._last = -PATIENCE
+    def __init__(self) -> None:
+        self._last: float = -PATIENCE
 
-    def listen(self):
+    def listen(self) -> None:
         """Takes the place of Python's own handlers."""
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell lets it be ignored behind &
             signal.signal(signal.SIGINT, self._interrupt)
             sys.unraisablehook = self._unraisable
 
-    def _interrupt(self, *_):
+    def _interrupt(self, *_: object) -> None:
         now = time.monotonic()
         if now - self._last >= PATIENCE:
             self._last = now
             raise KeyboardInterrupt
 
-    def _unraisable(self, lost):
+    def _unraisable(self, lost: sys.UnraisableHookArgs) -> None:
         if lost.exc_type is KeyboardInterrupt:
             self._last = -PATIENCE
             again = signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)

@@ -1,12 +1,18 @@
 """The benchmark, ``fmi bench``: what a pass costs, memory, growth, and the race to the authors' loss."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+from ..descent.optimisers import Optimiser
 from ..errors import InputError
-from ..experiment.experiment import FIG3, load_experiment
+from ..experiment.experiment import FIG3, Experiment, load_experiment
 from ..figure.draw import check_place
 from ..files import whole
+from ..machine.aliases import AnyPath, Context
 from ..machine.mxnet import choose_device
 from ..machine.precision import precision_on
 from ..measure.descriptors import DESCRIBED
@@ -20,7 +26,7 @@ WIDTH = 1  # of the network that the authors had, and that their way is timed wi
 LARGEST = ("relu5_2", (1, 3, 384, 512))  # where memory is measured
 
 
-def bench(out, weights, images, device, say):
+def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Callable[[str], None]) -> dict[str, Any]:
     """Runs the whole benchmark.
 
     out: path without ending; writes OUT.json and OUT.png. weights, images, device: as for ``run``. say(line): called with
@@ -31,10 +37,11 @@ def bench(out, weights, images, device, say):
     authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"])
     preset = load_experiment(FIG3, preset="fast")
     materials = gather(authors, weights, images, device)
+    assert materials.network is not None  # every cell of Fig. 3 needs one
     if materials.network.width != WIDTH:
         raise InputError(f"weights {weights}: the authors' way is timed with the whole VGG-19; give weights of it")
     check_place(out)
-    report = {"passes": _passes(authors.optimiser, chosen)}
+    report: dict[str, Any] = {"passes": _passes(authors.optimiser, chosen)}
     rivals_on = "" if chosen.device_type == "cpu" else "; the authors' way and PyTorch on the CPU"
     _say_all(say, f"one pass, 256x192, {chosen}{rivals_on}", *reporting.pass_lines(report["passes"]))
     with rivals.Rival("memory") as memory:
@@ -54,9 +61,9 @@ def bench(out, weights, images, device, say):
     return report
 
 
-def racers_on(device, preset):
-    """Adam, L-BFGS, and L-BFGS in the preset's precision where the device has it: name -> ``Experiment``. No box, for the
-    authors' images leave it."""
+def racers_on(device: Context, preset: Experiment) -> dict[str, Experiment]:
+    """Adam, L-BFGS, and L-BFGS in the preset's precision where the device has it, by name. No box, for the authors'
+    images leave it."""
     free = {"optimiser.name": "lbfgs", "optimiser.box": None}
     racers = {"adam": load_experiment(FIG3, **{"optimiser.name": "adam"}), "lbfgs": load_experiment(FIG3, **free)}
     if precision_on(preset.precision, device) != racers["lbfgs"].precision:
@@ -64,7 +71,7 @@ def racers_on(device, preset):
     return racers
 
 
-def _passes(optimiser, device):
+def _passes(optimiser: Optimiser, device: Context) -> list[dict[str, Any]]:
     """``loop_against_executor`` at the paper's layers, beside the authors' way and, where it is installed, PyTorch."""
     with ExitStack() as stack:
         kinds = ["authors", *(["torch"] if rivals.has_torch() else [])]
@@ -72,6 +79,6 @@ def _passes(optimiser, device):
         return [loop_against_executor(layer, device, optimiser, others=others) for layer in DESCRIBED]
 
 
-def _say_all(say, *lines):
+def _say_all(say: Callable[[str], None], *lines: str) -> None:
     for line in lines:
         say(line)

@@ -1,9 +1,15 @@
 """What a pass costs: our descent loop beside the bare executor and its rivals, and how the cost grows."""
 
+from __future__ import annotations
+
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from ..descent.optimisers import Stop, descend
+from ..descent.optimisers import Optimiser, Stop, descend
+from ..machine.aliases import Arrays, Context, Executor, NDArray, Symbol
 from ..machine.mxnet import mx
 from ..machine.precision import PRECISIONS, precision_on
 from ..network.executors import Problem
@@ -12,13 +18,19 @@ from . import rivals
 SHAPE = (1, 3, 192, 256)
 
 
-def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=()):
+def loop_against_executor(
+    layer: str,
+    device: Context,
+    optimiser: Optimiser,
+    rounds: int = 7,
+    passes: int = 5,
+    others: Mapping[str, Callable[[str, tuple[int, ...], int], float]] | None = None,
+) -> dict[str, Any]:
     """Seconds a pass of an inversion at a layer, 256x192, random weights (the speed is the same).
 
-    device: ``mx.Context``. optimiser: e.g. ``SGD``. others: name -> ``Rival``. Each round times ``passes`` passes of the
-    bare executor, of ``descend``, of ``descend`` in bfloat16 where the device has it, and of each other. Returns a dict:
-    layer, seconds_executor, seconds_loop and seconds_NAME (medians), ratio (median over the rounds of loop to executor),
-    ratio_NAME (of NAME to the loop).
+    others: name -> ``Rival``. Each round times ``passes`` passes of the bare executor, of ``descend``, of ``descend`` in
+    bfloat16 where the device has it, and of each other. Returns layer, seconds_executor, seconds_loop and seconds_NAME
+    (medians), ratio (median over the rounds of loop to executor), ratio_NAME (of NAME to the loop).
     """
     loss, weights, target, image = rivals.random_problem(layer, SHAPE, device)
     precisions = [precision for precision in PRECISIONS if precision_on(precision, device) == precision]
@@ -26,25 +38,28 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
     executor = _bare_executor(loss, weights, target, image)
     ones = mx.nd.ones((SHAPE[0],), ctx=device)
 
-    def bare():
+    def bare() -> None:
         for _ in range(passes):
             executor.forward(is_train=True)
             executor.backward([ones])
         mx.nd.waitall()
 
-    def loop(problem):
+    def loop(problem: Problem) -> None:
         descend(problem, image, optimiser, Stop(passes=passes, change=0.0))
         mx.nd.waitall()
 
-    timers = {"executor": lambda: stopwatch(bare), "loop": lambda: stopwatch(lambda: loop(problems[0]))}
+    timers: dict[str, Callable[[], float]] = {
+        "executor": lambda: stopwatch(bare),
+        "loop": lambda: stopwatch(lambda: loop(problems[0])),
+    }
     for problem in problems[1:]:
-        timers[problem.precision] = lambda problem=problem: stopwatch(lambda: loop(problem))
-    for name, rival in dict(others).items():
-        timers[name] = lambda rival=rival: rival(layer, SHAPE, passes)
+        timers[problem.precision] = partial(stopwatch, partial(loop, problem))
+    for name, rival in (others or {}).items():
+        timers[name] = partial(rival, layer, SHAPE, passes)
     for timer in timers.values():  # warm up
         timer()
     found = [{name: timer() for name, timer in timers.items()} for _ in range(rounds)]
-    result = {"layer": layer, "ratio": statistics.median(one["loop"] / one["executor"] for one in found)}
+    result: dict[str, Any] = {"layer": layer, "ratio": statistics.median(one["loop"] / one["executor"] for one in found)}
     for name in timers:
         result[f"seconds_{name}"] = statistics.median(one[name] for one in found) / passes
     for name in list(timers)[2:]:
@@ -52,41 +67,48 @@ def loop_against_executor(layer, device, optimiser, rounds=7, passes=5, others=(
     return result
 
 
-def growth(device, optimiser, layer="relu3_2", edges=(96, 128, 192, 256, 384, 512), filters=(1, 2, 5), passes=5):
+def growth(
+    device: Context,
+    optimiser: Optimiser,
+    layer: str = "relu3_2",
+    edges: Sequence[int] = (96, 128, 192, 256, 384, 512),
+    filters: Sequence[int] = (1, 2, 5),
+    passes: int = 5,
+) -> dict[str, list[dict[str, float]]]:
     """How seconds grow: of a pass with the pixels of a 4:3 image, and of so many descents of ten passes with the filters.
 
-    Returns a dict: pixels, list of {long_edge, seconds}; filters, list of {filters, seconds}.
+    Returns pixels: {long_edge, seconds} of each; filters: {filters, seconds} of each.
     """
-    by_edge = []
+    by_edge: list[dict[str, float]] = []
     for edge in edges:
         shape = (1, 3, edge * 3 // 4, edge)
         loss, weights, target, image = rivals.random_problem(layer, shape, device)
         problem = Problem(loss, weights, {"target": target}, shape)
-        descent = lambda problem=problem, image=image: descend(problem, image, optimiser, Stop(passes, 0.0))  # noqa: E731
+        descent = partial(descend, problem, image, optimiser, Stop(passes, 0.0))
         descent()
         by_edge.append({"long_edge": edge, "seconds": statistics.median(stopwatch(descent) for _ in range(3)) / passes})
     shape = (1, 3, 96, 128)
     loss, weights, target, image = rivals.random_problem(layer, shape, device)
 
-    def several(count):
+    def several(count: int) -> None:
         for _ in range(count):
             descend(Problem(loss, weights, {"target": target}, shape), image, optimiser, Stop(10, 0.0))
 
     several(1)
-    by_count = [
-        {"filters": n, "seconds": statistics.median(stopwatch(lambda n=n: several(n)) for _ in range(3))} for n in filters
+    by_count: list[dict[str, float]] = [
+        {"filters": n, "seconds": statistics.median(stopwatch(partial(several, n)) for _ in range(3))} for n in filters
     ]
     return {"pixels": by_edge, "filters": by_count}
 
 
-def _bare_executor(loss, weights, target, image):
+def _bare_executor(loss: Symbol, weights: Arrays, target: NDArray, image: NDArray) -> Executor:
     arguments = {**weights, "target": target, "data": image.copy()}
     requests = {name: "write" if name == "data" else "null" for name in arguments}
     return loss.bind(image.context, arguments, args_grad={"data": mx.nd.zeros_like(image)}, grad_req=requests)
 
 
-def stopwatch(function):
-    """Seconds that a function without arguments takes."""
+def stopwatch(function: Callable[[], object]) -> float:
+    """Seconds that a function takes."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started

@@ -1,13 +1,21 @@
 """The race: how long each optimiser takes to the loss that the authors' SGD ends with, cell by cell."""
 
+from __future__ import annotations
+
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from ..descent.optimisers import Stop, descend
-from ..experiment.cell import cells
+from ..descent.optimisers import Optimiser, Pass, Stop, descend
+from ..experiment.cell import Cell, cells
+from ..experiment.experiment import Experiment
 from ..files.images import MEAN
-from ..runs.compute import begin
+from ..machine.aliases import NDArray
+from ..network.executors import Problem
+from ..runs.compute import Beginning, begin
+from ..runs.materials import Materials
 from . import rivals
 
 ROUNDS, PASSES = 3, 3  # how often, and how many passes at a time, the authors' way is timed
@@ -15,17 +23,22 @@ MOST = 200  # passes, to their loss; their own are fewer
 ROUNDING = 1.02  # bfloat16 sees a loss up to so many times as high as it is
 
 
-def race(materials, racers, preset, on_cell=None):
+def race(
+    materials: Materials,
+    racers: dict[str, Experiment],
+    preset: Experiment,
+    on_cell: Callable[[dict[str, Any]], object] | None = None,
+) -> list[dict[str, Any]]:
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
-    materials: of an experiment of method fmi, in float32. racers: name -> ``Experiment`` whose optimiser runs, in its
-    precision, until it is there, at most ``MOST`` passes. preset: an ``Experiment`` whose optimiser runs until its own stop.
-    on_cell(dict) is called after each cell.
-    Returns a list of dicts, one a cell: name, layer, loss (the last of the experiment's own optimiser, ``sgd``), and for
-    ``sgd``, ``authors``, ``preset`` and the names given a dict: passes and seconds. ``authors`` makes the passes of ``sgd``,
-    each as long as one of theirs takes; the others were run, and have besides precision, the curve of (seconds, loss), the
-    last loss, why they stopped, whether they reached the authors' loss, and saturated, the share of the last image's values
-    at or beyond 0 and 255. Every loss but a curve's is computed in float32.
+    materials: of an experiment of method fmi, in float32. racers: name -> experiment whose optimiser runs, in its precision,
+    until it is there, at most ``MOST`` passes. preset: whose optimiser runs until its own stop. on_cell is called after each
+    cell, with what is returned of it.
+    Returns for each cell: name, layer, loss (the last of the experiment's own optimiser, ``sgd``), and for ``sgd``,
+    ``authors``, ``preset`` and the names given a dict: passes and seconds. ``authors`` makes the passes of ``sgd``, each as
+    long as one of theirs takes; the others were run, and have besides precision, the curve of (seconds, loss), the last
+    loss, why they stopped, whether they reached the authors' loss, and saturated, the share of the last image's values at or
+    beyond 0 and 255. Every loss but a curve's is computed in float32.
     """
     found, experiment = [], materials.experiment
     with rivals.Rival("authors") as authors:
@@ -50,24 +63,28 @@ def race(materials, racers, preset, on_cell=None):
     return found
 
 
-def _begin(materials, cell, precision):
+def _begin(materials: Materials, cell: Cell, precision: str) -> Beginning:
     """A beginning, in a precision, whose executor has made its workspaces."""
     beginning = begin(replace(materials, experiment=replace(materials.experiment, precision=precision)), cell)
     beginning.problem.loss_and_gradient(beginning.image)[0].asnumpy()
     return beginning
 
 
-def timed(beginning, optimiser, stop, exact, goal=None):
-    """One descent, timed. beginning: a ``compute.Beginning``. exact: its ``Problem`` in float32, by which it is judged, off
-    the clock. goal: a loss, at which it ends. Returns a dict, what ``race`` says of one."""
-    curve, judging = [], 0.0  # judging: seconds, which the clock leaves out
+def timed(
+    beginning: Beginning, optimiser: Optimiser, stop: Stop, exact: Problem, goal: float | None = None
+) -> dict[str, Any]:
+    """One descent, timed. exact: the beginning's problem in float32, by which it is judged, off the clock. goal: a
+    loss, at which it ends. Returns what ``race`` says of one."""
+    curve: list[tuple[float, float]] = []
+    judging = 0.0  # seconds, which the clock leaves out
     rounded = beginning.problem.precision != exact.precision
 
-    def clock(done):
+    def clock(done: Pass) -> None:
         curve.append((time.perf_counter() - began - judging, done.loss))
 
-    def reached(loss, image):
+    def reached(loss: float, image: NDArray) -> bool:
         nonlocal judging
+        assert goal is not None  # without one this is not called
         if rounded and loss <= ROUNDING * goal:
             since = time.perf_counter()
             loss = _loss(exact, image)
@@ -88,5 +105,5 @@ def timed(beginning, optimiser, stop, exact, goal=None):
     }
 
 
-def _loss(problem, image):
+def _loss(problem: Problem, image: NDArray) -> float:
     return float(problem.loss_and_gradient(image)[0].asscalar())

@@ -1,14 +1,18 @@
 """The benchmark's numbers as lines to read and as a picture."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..figure.canvas import Figure, plain, png
 
 
-def pass_lines(found):
-    """What a pass costs. found: dicts of ``passes.loop_against_executor``. Returns lines."""
+def pass_lines(found: list[dict[str, Any]]) -> list[str]:
+    """What a pass costs. found: of ``passes.loop_against_executor``. Returns lines."""
     others = [key[len("ratio_") :] for key in found[0] if key.startswith("ratio_")]
     lines = ["layer    executor s  loop s  loop/executor" + "".join(f"  {name} s  {name}/loop" for name in others)]
     for one in found:
@@ -19,14 +23,14 @@ def pass_lines(found):
     return lines
 
 
-def growth_lines(found):
-    """How the time grows. found: of ``passes.growth``. Returns lines."""
+def growth_lines(found: dict[str, list[dict[str, float]]]) -> list[str]:
+    """How the time grows. found: of ``passes.growth``."""
     pixels = [f"relu3_2 at long edge {one['long_edge']}: {one['seconds']:.4f} s a pass" for one in found["pixels"]]
     filters = "relu3_2 at long edge 128, {filters} filters: {seconds:.2f} s for ten passes each"
     return pixels + [filters.format(**one) for one in found["filters"]]
 
 
-def race_line(one, names):
+def race_line(one: dict[str, Any], names: Sequence[str]) -> str:
     """One cell of ``race``: passes and seconds, how many times faster than the authors' way, and whose loss is higher."""
     line = f"{one['name']}: authors {one['authors']['passes']} passes {one['authors']['seconds']:.1f} s"
     for name in names:
@@ -37,12 +41,12 @@ def race_line(one, names):
     return line
 
 
-def speed(one, name):
+def speed(one: dict[str, Any], name: str) -> float:
     """How many times faster than the authors' way a runner was."""
     return one["authors"]["seconds"] / one[name]["seconds"]
 
 
-def race_summary(found, names):
+def race_summary(found: list[dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """For each runner: how many cells reached the authors' loss; of those the geometric mean and the smallest of the speeds;
     of all cells the highest loss as a multiple of the authors', and the mean saturated share."""
     summary = {}
@@ -59,7 +63,7 @@ def race_summary(found, names):
     return summary
 
 
-def summary_lines(summary):
+def summary_lines(summary: dict[str, dict[str, Any]]) -> list[str]:
     """What ``race_summary`` says, a line a runner."""
     lines = []
     for name, one in summary.items():
@@ -73,8 +77,8 @@ def summary_lines(summary):
 
 
 @plain()
-def draw(found, names):
-    """Loss against seconds, an axis a cell. found: of ``race``. Returns the PNG's bytes."""
+def draw(found: list[dict[str, Any]], names: Sequence[str]) -> bytes:
+    """Loss against seconds, an axis a cell. found: of ``race``. Returns the PNG."""
     columns = max(1, math.ceil(math.sqrt(len(found))))
     rows = math.ceil(len(found) / columns)
     figure = Figure(figsize=(3 * columns, 2.4 * rows), dpi=100, layout="tight")

@@ -4,6 +4,8 @@
 took; kind ``memory`` runs L-BFGS and answers with the process's peak resident memory in GB.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib.util
 import os
@@ -11,14 +13,18 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..descent.optimisers import Stop, descend
+from ..descent.lbfgs import LBFGS
+from ..descent.optimisers import SGD, Stop, descend
 from ..errors import InputError
 from ..experiment.experiment import FIG3, load_experiment
+from ..machine.aliases import Arrays, Context, NDArray, Symbol
 from ..machine.mxnet import mx, usable_cores
 from ..method.codes import isolate
 from ..method.losses import inversion_loss
@@ -26,15 +32,16 @@ from ..network.executors import Problem, encode
 from ..network.vgg19 import LAYERS, layer_code, vgg19
 from ..weights.random import he_normal
 
-# What the authors feed it is half the gradient already.
-AUTHORS_SGD = replace(load_experiment(FIG3).optimiser, rescale=1.0)
-PROBE_EARLY = replace(load_experiment(FIG3, preset="fast").optimiser, probes=(1,))
+_theirs: Any = load_experiment(FIG3).optimiser
+_preset: Any = load_experiment(FIG3, preset="fast").optimiser
+AUTHORS_SGD: SGD = replace(_theirs, rescale=1.0)  # what the authors feed it is half the gradient already
+PROBE_EARLY: LBFGS = replace(_preset, probes=(1,))
 
 
 class Rival:
     """A process that makes passes of one kind: ``authors``, ``torch`` or ``memory``."""
 
-    def __init__(self, kind):
+    def __init__(self, kind: str) -> None:
         self._kind, environment = kind, dict(os.environ)
         if kind == "authors":  # MXNet's own default is half of the processors it sees, taking them for hyper-threads
             environment["OMP_NUM_THREADS"] = str(max(1, usable_cores() // 2))
@@ -47,8 +54,9 @@ class Rival:
             start_new_session=True,  # an interrupt is the parent's to tell
         )
 
-    def __call__(self, layer, shape, passes):
-        """shape: (1, 3, H, W). Returns the number that it answers with. Raises InputError where the process has ended."""
+    def __call__(self, layer: str, shape: tuple[int, ...], passes: int) -> float:
+        """shape: (1, 3, H, W). Returns what it answers with. Raises InputError where the process has ended."""
+        assert self._process.stdin is not None and self._process.stdout is not None  # pipes, both
         try:
             print(layer, *shape[2:], passes, file=self._process.stdin, flush=True)
             answer = self._process.stdout.readline()
@@ -60,26 +68,29 @@ class Rival:
             )
         return float(answer)
 
-    def __enter__(self):
+    def __enter__(self) -> Rival:
         return self
 
-    def __exit__(self, error, *_):
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error:  # it may be busy
             self._process.kill()
+        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
 
 
-def has_torch():
+def has_torch() -> bool:
     """Whether PyTorch is installed."""
     return importlib.util.find_spec("torch") is not None
 
 
-def random_problem(layer, shape, device=None):
+def random_problem(
+    layer: str, shape: tuple[int, ...], device: Context | None = None
+) -> tuple[Symbol, Arrays, NDArray, NDArray]:
     """An inversion at a layer of random weights (the speed is that of trained ones).
 
-    Returns (loss Symbol, weights, target, image): NDArrays, on a device (the CPU when None).
+    Returns (loss, weights, target, image), on a device (the CPU when None).
     """
     generator, device = np.random.default_rng(0), device or mx.cpu()
     code = layer_code(vgg19(), layer)
@@ -90,7 +101,7 @@ def random_problem(layer, shape, device=None):
     return inversion_loss(code, mx.sym.Variable("target")), weights, target, image
 
 
-def authors_passes(layer, shape):
+def authors_passes(layer: str, shape: tuple[int, ...]) -> Callable[[int], object]:
     """Passes as the authors' code makes them: the code's executor with gradients for every weight of it, the step code -
     target as its output's gradient. Returns a function of the number of passes."""
     _, weights, target, image = random_problem(layer, shape)
@@ -100,7 +111,7 @@ def authors_passes(layer, shape):
     executor = code.bind(mx.cpu(), arguments, args_grad=gradients)
 
     class Authors:
-        def loss_and_gradient(self, image):
+        def loss_and_gradient(self, image: NDArray) -> tuple[NDArray, NDArray]:
             image.copyto(arguments["data"])
             executor.forward(is_train=True)
             apart = executor.outputs[0] - target
@@ -110,12 +121,13 @@ def authors_passes(layer, shape):
     return lambda passes: descend(Authors(), image, AUTHORS_SGD, Stop(passes, 0.0))
 
 
-def torch_passes(layer, shape):
+def torch_passes(layer: str, shape: tuple[int, ...]) -> Callable[[int], object]:
     """Passes of the same graph in PyTorch, channels last. Returns a function of the number of passes."""
     import torch
 
     torch.set_num_threads(usable_cores())
-    generator, steps = torch.Generator().manual_seed(0), []
+    generator = torch.Generator().manual_seed(0)
+    steps: list[tuple[str, Any, int]] = []  # (kind, weight of a convolution, filters)
     for name, (kind, filters, _) in LAYERS.items():
         channels = steps[-1][2] if steps else 3
         weight = torch.randn(filters, channels, 3, 3, generator=generator) * (2 / (9 * channels)) ** 0.5
@@ -123,7 +135,7 @@ def torch_passes(layer, shape):
         if name == layer:
             break
 
-    def code(x):
+    def code(x: torch.Tensor) -> torch.Tensor:
         for kind, weight, _ in steps:
             if kind == "conv":
                 x = torch.nn.functional.conv2d(x, weight, weight[:, 0, 0, 0], padding=1)
@@ -134,7 +146,7 @@ def torch_passes(layer, shape):
     image = torch.rand(shape, generator=generator).mul(100).contiguous(memory_format=torch.channels_last).requires_grad_()
     target = code(image).detach() * 0.5
 
-    def run(passes):
+    def run(passes: int) -> None:
         for _ in range(passes):
             image.grad = None
             (code(image) - target).square().sum().backward()
@@ -142,20 +154,22 @@ def torch_passes(layer, shape):
     return run
 
 
-def peak_memory(layer, shape, passes):
+def peak_memory(layer: str, shape: tuple[int, ...], passes: int) -> float:
     """Peak resident memory of this process, GB, after a descent with L-BFGS and a probe."""
     loss, weights, target, image = random_problem(layer, shape)
     descend(Problem(loss, weights, {"target": target}, shape), image, PROBE_EARLY, Stop(passes, 0.0))
     # getrusage would answer with the parent's peak, where that is higher
     status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e9
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 / 1e9
 
 
-def _main(kind):
-    makers, made = {"authors": authors_passes, "torch": torch_passes}, {}
+def _main(kind: str) -> None:
+    makers = {"authors": authors_passes, "torch": torch_passes}
+    made: dict[tuple[str, tuple[int, ...]], Callable[[int], object]] = {}
     for line in sys.stdin:
-        layer, *size, passes = line.split()
-        shape, passes = (1, 3, *map(int, size)), int(passes)
+        layer, *numbers = line.split()
+        *size, passes = map(int, numbers)
+        shape = (1, 3, *size)
         if kind == "memory":
             print(peak_memory(layer, shape, passes), flush=True)
             continue

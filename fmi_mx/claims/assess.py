@@ -1,27 +1,36 @@
 """The paper's four claims, tested: computes what they need, measures it, and judges."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
 
 from ..files import whole
 from ..files.images import postprocess
+from ..machine.aliases import AnyPath
 from ..measure.descriptors import describe
 from ..measure.energy_vectors import energy_vectors, gram_matrices
 from ..measure.intervals import Bootstrap, variance_components
 from . import figure, runs
 from . import report as reporting
 from .layers import layer_rows
+from .settings import Settings
 from .style import crops_row, distances, frobenius
 from .textures import dependence_rows, missed, nearest, points_of, retrieval_row
 from .transfers import transfer_rows
-from .verdicts import RANDOM
+from .verdicts import RANDOM, Row
 
 
-def assess(settings, out, weights, images, device, stream):
+def assess(
+    settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath, device: str, stream: TextIO
+) -> dict[str, Any]:
     """Tests the claims, and writes claims.json, claims.md and claims.png into a folder.
 
-    settings: ``Settings``. out: the folder; the runs go into out/claims, and resume. weights: file. images: folder. device:
-    see ``choose_device``. stream: where progress goes. Returns the report, as claims.json holds it. Raises InputError before
-    anything is computed for whatever is wrong with the input.
+    out: the folder; the runs go into out/claims, and resume. weights: file. images: folder. device: see ``choose_device``.
+    stream: where progress goes. Returns the report, as claims.json holds it. Raises InputError before anything is computed
+    for whatever is wrong with the input.
     """
     pictures = runs.compute(settings, out, weights, images, device, stream)
     print("measuring the pictures", file=stream, flush=True)
@@ -34,7 +43,7 @@ def assess(settings, out, weights, images, device, stream):
     rows = sorted([*textures, *trends, style, *transferred], key=lambda row: row.claim)
     report = {
         "settings": reporting.plain(settings),
-        "width": pictures.materials.network.width,
+        "width": pictures.network.width,
         "rows": [reporting.plain(row) for row in rows],
         "levels": reporting.plain(found),
         "missed": lost,
@@ -48,10 +57,14 @@ def assess(settings, out, weights, images, device, stream):
     return report
 
 
-def _textures(settings, pictures, bootstrap, generator):
+def _textures(
+    settings: Settings, pictures: runs.Pictures, bootstrap: Bootstrap, generator: np.random.Generator
+) -> tuple[list[Row], dict[str, dict[str, dict[str, float]]], dict[str, list[int]]]:
     """Claims 1 and 4: their rows; the variance components, weights -> layer -> component; and the filters that claim 1 does
     not find, by layer."""
-    rows, components, lost = [], {"trained": {}, RANDOM: {}}, {}
+    rows: list[Row] = []
+    components: dict[str, dict[str, dict[str, float]]] = {"trained": {}, RANDOM: {}}
+    lost: dict[str, list[int]] = {}
     of_noise = points_of(runs.white_noise(settings, pictures.inversions.trained, pictures.transfer.denoise))
     for layer in settings.layers:
         points, random = (points_of(one[layer]) for one in pictures.inversions)
@@ -63,10 +76,10 @@ def _textures(settings, pictures, bootstrap, generator):
     return rows, components, lost
 
 
-def _crops(settings, pictures, bootstrap, generator):
+def _crops(settings: Settings, pictures: runs.Pictures, bootstrap: Bootstrap, generator: np.random.Generator) -> Row:
     """Claim 3: the row of the crops."""
     pool, layers, crops = pictures.transfer.pool, settings.style_layers, pictures.crops
-    weights = pictures.materials.network.weights
+    weights = pictures.network.weights
     apart = {
         "energies": distances(energy_vectors(crops, weights, layers, pool)),
         RANDOM: distances(energy_vectors(crops, pictures.random_weights, layers, pool)),

@@ -1,8 +1,13 @@
 """The picture of the claims: a panel each."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 
-from ..figure.canvas import Figure, plain, png
+from ..figure.canvas import Axes, Figure, plain, png
 from .verdicts import RANDOM
 
 DPI = 120
@@ -12,8 +17,8 @@ NAMES = {"filter": "filter", "image": "image", "both": "filter x image", "seed":
 
 
 @plain()
-def draw(report):
-    """Draws the report, as ``claims.assess`` returns it. Returns the PNG's bytes."""
+def draw(report: dict[str, Any]) -> bytes:
+    """Draws the report, as ``claims.assess`` returns it. Returns the PNG."""
     figure = Figure(figsize=(12, 8), dpi=DPI, layout="constrained")
     top, bottom = figure.subplots(2, 2)
     _retrieval(top[0], report)
@@ -23,7 +28,7 @@ def draw(report):
     return png(figure)
 
 
-def _retrieval(axis, report):
+def _retrieval(axis: Axes, report: dict[str, Any]) -> None:
     rows = [row for row in report["rows"] if row["claim"] == 1]
     layers = [row["where"] for row in rows]
     _points(axis, [row["measured"] for row in rows], "trained")
@@ -35,7 +40,7 @@ def _retrieval(axis, report):
     axis.legend(fontsize=8)
 
 
-def _levels(axis, report):
+def _levels(axis: Axes, report: dict[str, Any]) -> None:
     """Colourfulness at the left, intricacy at the right scale."""
     right = axis.twinx()
     for place, (measure, level), marker in zip((axis, right, right), report["levels"].items(), "os^"):
@@ -49,12 +54,12 @@ def _levels(axis, report):
     axis.legend(handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2)
 
 
-def _style(axis, report):
+def _style(axis: Axes, report: dict[str, Any]) -> None:
     rows = [row for row in report["rows"] if row["claim"] == 3]
     crops, others = rows[0], rows[1:]
     controls = {**crops["controls"], **{name: one for name, one in crops["beside"].items() if not isinstance(one, dict)}}
     labels = ["crops: energies", *(f"crops: {name}" for name in controls)]
-    axis.bar(range(1, len(labels)), controls.values(), color="grey")
+    axis.bar(range(1, len(labels)), list(controls.values()), color="grey")
     estimates = [crops["measured"], *(row["measured"] for row in others)]
     places = [0, *range(len(labels), len(labels) + len(others))]
     axis.bar(places, [one["value"] for one in estimates], color=COLOURS["trained"])
@@ -68,7 +73,7 @@ def _style(axis, report):
     axis.set(title="3. crops found; way to the style (circles: the control)", ylabel="share")
 
 
-def _components(axis, report):
+def _components(axis: Axes, report: dict[str, Any]) -> None:
     for shift, weights in ((-0.2, "trained"), (0.2, RANDOM)):
         for place, found in enumerate(report["components"][weights].values()):
             parts = {name: max(value, 0.0) for name, value in found.items()}
@@ -82,7 +87,9 @@ def _components(axis, report):
     axis.legend(fontsize=8)
 
 
-def _points(axis, estimates, weights, marker="o", label=None):
+def _points(
+    axis: Axes, estimates: Sequence[dict[str, float]], weights: str, marker: str = "o", label: str | None = None
+) -> None:
     """Means joined by a line, with their intervals."""
     means = [one["value"] for one in estimates]
     line = "-" if marker == "o" else ":"
@@ -90,12 +97,12 @@ def _points(axis, estimates, weights, marker="o", label=None):
     _bars(axis, range(len(estimates)), estimates, COLOURS[weights])
 
 
-def _bars(axis, places, estimates, colour):
+def _bars(axis: Axes, places: Iterable[int], estimates: Iterable[dict[str, float]], colour: str) -> None:
     """Intervals, as lines."""
     for place, one in zip(places, estimates):
         axis.plot([place, place], [one["low"], one["high"]], color=colour, linewidth=1.5)
 
 
-def _layers(axis, layers):
+def _layers(axis: Axes, layers: Sequence[str]) -> None:
     axis.set_xticks(np.arange(len(layers)))
     axis.set_xticklabels(layers)

@@ -1,17 +1,23 @@
 """Claim 2: what colours and structures the textures of each layer have."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Callable
+
 import numpy as np
 
 from ..files.finding import image_name
 from ..files.images import postprocess, preprocess
 from ..measure.colourfulness import colourfulness
-from ..measure.intervals import slope, spearman
+from ..measure.intervals import Bootstrap, Estimate, slope, spearman
 from ..measure.intricacy import intricacy
-from .runs import white_noise
-from .verdicts import RANDOM, judged
+from .runs import Pictures, white_noise
+from .settings import Settings
+from .verdicts import RANDOM, Row, judged
 
 
-def layer_rows(settings, pictures, bootstrap):
+def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> tuple[list[Row], dict[str, dict[str, Any]]]:
     """Claim 2: its rows, and for each measure whose pictures -> their mean, of inversions one a layer, with interval.
 
     Colourfulness is that of the pictures as they are published. Intricacy is measured without denoising and rounding, which
@@ -21,10 +27,11 @@ def layer_rows(settings, pictures, bootstrap):
     """
     generator, denoise = settings.generator("surrogates"), pictures.transfer.denoise
 
-    def intricate(picture):
+    def intricate(picture: np.ndarray) -> float:
         return intricacy(picture, settings.surrogates, generator)
 
-    rows, found = [], {}
+    rows: list[Row] = []
+    found: dict[str, dict[str, Any]] = {}
     for name, measure, inversions, denoised, contents in (
         ("colourfulness", colourfulness, pictures.inversions, denoise, _contents(settings, pictures, denoise)),
         ("intricacy", intricate, pictures.plain, 0, _contents(settings, pictures, 0)),
@@ -41,12 +48,12 @@ def layer_rows(settings, pictures, bootstrap):
     return rows, found
 
 
-def _by_filter(pictures, measure):
+def _by_filter(pictures: list[list[list[np.ndarray]]], measure: Callable[[np.ndarray], float]) -> np.ndarray:
     """The mean of a measure over each filter's pictures, [filter][image][seed]: float64 (filters,)."""
     return np.array([np.mean([measure(one) for seeds in images for one in seeds]) for images in pictures])
 
 
-def _contents(settings, pictures, denoise):
+def _contents(settings: Settings, pictures: Pictures, denoise: float) -> dict[str, np.ndarray]:
     """The content images as the network sees them, name -> uint8 (H, W, 3). denoise: as of ``postprocess``."""
     sources, pixels = pictures.materials.sources, pictures.transfer.pixels
     return {
@@ -55,7 +62,7 @@ def _contents(settings, pictures, denoise):
     }
 
 
-def trend_row(measure, values, random, settings, bootstrap):
+def trend_row(measure: str, values: np.ndarray, random: np.ndarray, settings: Settings, bootstrap: Bootstrap) -> Row:
     """Claim 2 of a measure, colourfulness or intricacy: its slope from layer to layer; beside it the rank correlation with
     the layer, and how many of the steps rise.
 
@@ -66,7 +73,7 @@ def trend_row(measure, values, random, settings, bootstrap):
     layers = len(values)
     apart = bootstrap.estimate(lambda *both: slope(*both[:layers]) - slope(*both[layers:]), *values, *random)
     controls = {"no trend": 0.0, RANDOM: slope(*random)}
-    beside = {
+    beside: dict[str, float | Estimate] = {
         "Spearman's correlation": bootstrap.estimate(spearman, *values),
         f"steps of {layers - 1} that rise": int((np.diff(np.mean(values, axis=1)) > 0).sum()),
     }
@@ -74,6 +81,6 @@ def trend_row(measure, values, random, settings, bootstrap):
     return judged(2, "all layers", f"{measure}, slope a layer", measured, controls, margins, settings.confidence, beside)
 
 
-def levels(values, bootstrap):
-    """The mean of each layer with its interval. values: float64 (layers, filters). Returns a list of ``Estimate``."""
+def levels(values: Iterable[np.ndarray], bootstrap: Bootstrap) -> list[Estimate]:
+    """The mean of each layer with its interval. values: float64 (layers, filters)."""
     return [bootstrap.estimate(np.mean, of_layer) for of_layer in values]

@@ -1,6 +1,9 @@
 """The report of the claims: as plain data, as lines and as a page of Markdown."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, is_dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +18,9 @@ CLAIMS = {
 }
 
 
-def plain(value):
+def plain(value: object) -> Any:
     """Settings, rows and estimates as JSON holds them."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if hasattr(value, "_asdict"):
         return plain(value._asdict())
@@ -28,9 +31,9 @@ def plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def lines(report):
-    """The report, as ``assess`` returns it, as a list of lines: a row a line, claim by claim."""
-    found = []
+def lines(report: dict[str, Any]) -> list[str]:
+    """The report, as ``assess`` returns it, as lines: a row a line, claim by claim."""
+    found: list[str] = []
     for number, sentence in CLAIMS.items():
         found += ["", f"{number}. {sentence} {_tally(report, number)}"]
         for row in report["rows"]:
@@ -39,7 +42,7 @@ def lines(report):
     return found[1:]
 
 
-def markdown(report):
+def markdown(report: dict[str, Any]) -> str:
     """The report as a page of Markdown."""
     settings = report["settings"]
     share = f"{100 * settings['confidence']:g} %"
@@ -62,22 +65,22 @@ def markdown(report):
     return "\n".join(found) + "\n"
 
 
-def _tally(report, number):
+def _tally(report: dict[str, Any], number: int) -> str:
     """How many of a claim's rows have which verdict."""
     verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
     counts = [f"{verdict} {verdicts.count(verdict)}" for verdict in (HOLDS, OPEN, FAILS) if verdict in verdicts]
     return f"Of {len(verdicts)} rows: {', '.join(counts)}."
 
 
-def _measured(row):
+def _measured(row: dict[str, Any]) -> str:
     return _interval(row["measured"])
 
 
-def _interval(estimate):
+def _interval(estimate: dict[str, float]) -> str:
     return f"{estimate['value']:.3g} [{estimate['low']:.3g}, {estimate['high']:.3g}]"
 
 
-def _controls(row):
+def _controls(row: dict[str, Any]) -> str:
     """Every control's number with the margin to it, the p of shuffled labels, and what stands beside."""
     found = [f"{name} {value:.3g} (margin {_interval(row['margins'][name])})" for name, value in row["controls"].items()]
     if row["p"] is not None:
@@ -86,22 +89,22 @@ def _controls(row):
     return ", ".join(found) + (f"; beside: {', '.join(beside)}" if beside else "")
 
 
-def _verdict(row):
+def _verdict(row: dict[str, Any]) -> str:
     return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
 
 
-def _head(*columns):
+def _head(*columns: str) -> list[str]:
     """The first two lines of a table."""
     return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
 
 
-def _missed(report):
+def _missed(report: dict[str, Any]) -> list[str]:
     """Which filters claim 1 does not find."""
     lost = "; ".join(f"{layer}: {', '.join(map(str, filters)) or 'none'}" for layer, filters in report["missed"].items())
     return [f"Filters that are not found in most of their pictures: {lost}."]
 
 
-def _components(report):
+def _components(report: dict[str, Any]) -> list[str]:
     """A table of claim 4's variance components, shares of the whole, layer by layer."""
     found = _head("share of the variance", *report["settings"]["layers"])
     for weights, layers in report["components"].items():
@@ -111,7 +114,7 @@ def _components(report):
     return found
 
 
-def _descents(report):
+def _descents(report: dict[str, Any]) -> list[str]:
     """A table of how the inversions came down, layer by layer."""
     found = _head("inversions", *report["settings"]["layers"])
     for weights, layers in report["descents"].items():
@@ -120,7 +123,7 @@ def _descents(report):
     return found
 
 
-def _levels(report):
+def _levels(report: dict[str, Any]) -> list[str]:
     """A table of claim 2's measures, layer by layer."""
     found = _head("mean", *report["settings"]["layers"], "white noise", "content images")
     for measure, level in report["levels"].items():

@@ -1,72 +1,81 @@
 """The pictures that the claims are about: inversions through the network and through random weights, and PMCI's outputs."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
 from ..errors import CellsFailed, InputError
-from ..experiment.cell import cells
+from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment
 from ..files import store, whole
 from ..files.finding import image_name
 from ..files.images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
+from ..machine.aliases import AnyPath, Arrays
 from ..machine.precision import remark
 from ..measure.intricacy import periodic, surrogate
 from ..network.executors import to_device
 from ..network.vgg19 import check_image_size
 from ..runs.finished import listed
-from ..runs.materials import Materials, gather, remarks
+from ..runs.materials import Materials, Network, gather, remarks
 from ..runs.progress import Progress
 from ..runs.run import run
 from ..weights.canonical import write_weights
 from ..weights.random import he_normal
-from .settings import inversions, transfers
+from .settings import Settings, inversions, transfers
 from .style import crops_of
 from .verdicts import RANDOM
 
+_One = TypeVar("_One")
+ByLayer = Dict[str, List[List[List[_One]]]]  # layer -> [filter][image][seed]
+
 
 class Both(NamedTuple):
-    """Through the network and through random weights, each layer -> [filter][image][seed] -> what is asked for."""
+    """Pictures through the network and through random weights."""
 
-    trained: dict
-    random: dict
+    trained: ByLayer[np.ndarray]
+    random: ByLayer[np.ndarray]
 
 
 class Pictures(NamedTuple):
-    """inversions: ``Both`` of pictures, uint8 (H, W, 3). plain: the same as float32, neither denoised nor rounded. alone: as
-    plain, of one seed and one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power
-    spectrum and nothing of what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``.
-    transfer: the experiment of PMCI, materials: its images and weights. random_weights: name -> NDArray. outputs: cell ->
-    float32 (1, 3, H, W) minus the mean, neither clipped nor denoised: the style images with which they are compared are not,
-    and denoising takes more from the energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of
-    the images and styles in turn."""
+    """inversions: uint8 (H, W, 3). plain: the same as float32, neither denoised nor rounded. alone: as plain, of one seed
+    and one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power spectrum and nothing of
+    what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``. transfer: the experiment of
+    PMCI, materials: its images and weights, network: that of the materials. outputs: float32 (1, 3, H, W) minus the mean,
+    neither clipped nor denoised: the style images with which they are compared are not, and denoising takes more from the
+    energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of the images and styles in turn."""
 
     inversions: Both
     plain: Both
     alone: Both
     surrogate: np.ndarray
-    descents: dict
+    descents: dict[str, dict[str, dict[str, float]]]
     transfer: Experiment
     materials: Materials
-    random_weights: dict
-    outputs: dict
-    crops: list
+    network: Network
+    random_weights: Arrays
+    outputs: dict[Cell, np.ndarray]
+    crops: list[np.ndarray]
 
 
-def compute(settings, out, weights, images, device, stream):
+def compute(settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath, device: str, stream: TextIO) -> Pictures:
     """Computes what is missing, under OUT/claims.
 
-    settings: ``Settings``. out, weights, images, device: as of ``run``, but that there are several runs in out. stream:
-    where progress goes. Returns ``Pictures``. Raises InputError before anything is computed for whatever is wrong with the
-    input, and CellsFailed, when the others are computed, where some cannot be.
+    out, weights, images, device: as of ``run``, but that there are several runs in out. stream: where progress goes. Raises
+    InputError before anything is computed for whatever is wrong with the input, and CellsFailed, when the others are
+    computed, where some cannot be.
     """
     by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
     transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
     gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
     materials = gather(transfer, weights, images, device)
+    network = materials.network
+    assert network is not None  # PMCI has layers
     crops, surrogate = _crops(settings, materials), _surrogate(settings, materials, transfer.pixels)
-    random_weights = he_normal(materials.network.width, settings.generator("random weights"))
+    random_weights = he_normal(network.width, settings.generator("random weights"))
     folder = Path(out) / "claims"
     with store.locked(folder):
         write_weights(random_weights, folder / "random.params")
@@ -74,28 +83,30 @@ def compute(settings, out, weights, images, device, stream):
         jobs = [(folder / f"{name}.{run_name}", one, file, place)
                 for name, file in (("trained", weights), ("random", folder / "random.params"))
                 for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
-        stream.write(remark(transfer.precision, materials.network.device))
+        stream.write(remark(transfer.precision, network.device))
         stream.writelines(f"{line}\n" for line in remarks(transfer, images))
         _run_all([*jobs, (folder / "pmci", transfer, weights, images)], device, stream)
         names = [image_name(image) for image in settings.images]
-        records = _read(settings, folder, names, by_seed, store.read_record)
+        trained, random = _read(settings, folder, names, by_seed, _record)
         return Pictures(
-            inversions=_read(settings, folder, names, by_seed, _picture),
-            plain=_read(settings, folder, names, by_seed, _plain),
-            alone=_read(settings, folder, ["surrogate"], alone, _plain),
+            inversions=Both(*_read(settings, folder, names, by_seed, _picture)),
+            plain=Both(*_read(settings, folder, names, by_seed, _plain)),
+            alone=Both(*_read(settings, folder, ["surrogate"], alone, _plain)),
             surrogate=surrogate,
-            descents={"trained": _descents(records.trained), RANDOM: _descents(records.random)},
+            descents={"trained": _descents(trained), RANDOM: _descents(random)},
             transfer=transfer,
             materials=materials,
-            random_weights=to_device(random_weights, materials.network.device),
+            network=network,
+            random_weights=to_device(random_weights, network.device),
             outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
             crops=crops,
         )
 
 
-def _run_all(jobs, device, stream):
+def _run_all(jobs: list[tuple[Path, Experiment, AnyPath, AnyPath]], device: str, stream: TextIO) -> None:
     """Runs experiments, each (folder, experiment, weights, images), with one progress."""
-    progress, failed = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream), []
+    progress = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream)
+    failed: list[str] = []
     try:
         for folder, one, weights, images in jobs:
             records = run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
@@ -106,35 +117,38 @@ def _run_all(jobs, device, stream):
         raise CellsFailed(f"{len(failed)} cells failed: {listed(failed)}; the same command tries again")
 
 
-def _surrogate(settings, materials, pixels):
+def _surrogate(settings: Settings, materials: Materials, pixels: str) -> np.ndarray:
     """The first image's colours and power spectrum, and nothing of what it shows: uint8 (H, W, 3). Raises InputError where
     it would be too small for an image file."""
     image = settings.images[0]
-    content = clipped(preprocess(materials.sources[image].pixels, settings.long_edge, pixels)).transpose(2, 0, 1)
-    check_size(f"{image_name(image)} at long_edge {settings.long_edge}", *content.shape[1:])
-    channels = np.stack([periodic(channel) for channel in content.astype(np.float64)])
+    content = clipped(preprocess(materials.sources[image].pixels, settings.long_edge, pixels))
+    check_size(f"{image_name(image)} at long_edge {settings.long_edge}", *content.shape[:2])
+    channels = np.stack([periodic(channel) for channel in content.transpose(2, 0, 1).astype(np.float64)])
     found = surrogate(channels, settings.generator("surrogate content"))
     return np.rint(np.clip(found, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
 
 
-def _crops(settings, materials):
+def _crops(settings: Settings, materials: Materials) -> list[np.ndarray]:
     """All crops. Raises InputError where one is too small for a style layer."""
-    found = []
+    found: list[np.ndarray] = []
     for image in (*settings.images, *settings.styles):
         pixels = preprocess(materials.sources[image].pixels, settings.crops.long_edge, settings.crops.pixels)
         found += crops_of(pixels, settings.crops.grid)
         for layer in settings.style_layers:
             try:
-                check_image_size(layer, *found[-1].shape[2:])
+                check_image_size(layer, *found[-1][0, 0].shape)
             except InputError as error:
                 raise InputError(f"crops of {image_name(image)}: {error}") from error
     return found
 
 
-def _read(settings, folder, images, runs, read):
-    """``Both``, of what read(folder of a run, name of a cell) finds. images: names. runs: names of the runs, a seed each."""
+def _read(
+    settings: Settings, folder: Path, images: list[str], runs: Collection[str], read: Callable[[Path, str], _One]
+) -> tuple[ByLayer[_One], ByLayer[_One]]:
+    """What read(folder of a run, name of a cell) finds through the network and through random weights. images: names. runs:
+    names of the runs, a seed each."""
 
-    def layers(network):
+    def layers(network: str) -> ByLayer[_One]:
         return {
             layer: [
                 [[read(folder / f"{network}.{one}", f"{image}.{layer}.f{l:03d}") for one in runs] for image in images]
@@ -143,14 +157,14 @@ def _read(settings, folder, images, runs, read):
             for layer in settings.layers
         }
 
-    return Both(layers("trained"), layers("random"))
+    return layers("trained"), layers("random")
 
 
-def _descents(records):
+def _descents(records: ByLayer[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """How descents came down, layer -> number: of cells; of those that are silent, whose filter has no energy in the end; of
     those that were stopped at their most passes; medians of passes, of the last loss over the first, and of the filter's
-    share of the energy in the content's code and in the result's. records: layer -> [filter][image][seed] -> record."""
-    found = {}
+    share of the energy in the content's code and in the result's."""
+    found: dict[str, dict[str, float]] = {}
     for layer, of_filters in records.items():
         flat = [record for of_images in of_filters for of_seeds in of_images for record in of_seeds]
         found[layer] = {
@@ -165,20 +179,28 @@ def _descents(records):
     return found
 
 
-def _picture(folder, name):
-    return decode(folder / "cells" / f"{name}.png")
+def _record(folder: Path, name: str) -> dict[str, Any]:
+    record = store.read_record(folder, name)
+    assert record is not None  # the run has just found it whole
+    return record
 
 
-def _plain(folder, name):
+def _picture(folder: Path, name: str) -> np.ndarray:
+    picture = decode(folder / "cells" / f"{name}.png")
+    assert picture is not None  # as the record
+    return picture
+
+
+def _plain(folder: Path, name: str) -> np.ndarray:
     return clipped(store.read_array(folder, name, "image"))
 
 
-def white_noise(settings, pictures, denoise):
+def white_noise(settings: Settings, pictures: ByLayer[np.ndarray], denoise: float) -> list[list[list[np.ndarray]]]:
     """As many pictures of white noise as a layer has inversions, and of their sizes: [filter][image][seed] -> uint8 (H, W,
     3). pictures: one of ``Both``. denoise: as of ``postprocess``."""
     generator = settings.generator("white noise")
 
-    def noise(like):
+    def noise(like: np.ndarray) -> np.ndarray:
         pixels = generator.uniform(0, 255, (1, 3, *like.shape[:2])) - MEAN.reshape(1, 3, 1, 1)
         return postprocess(pixels.astype(np.float32), denoise)
 

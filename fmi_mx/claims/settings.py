@@ -1,5 +1,8 @@
 """experiments/claims.yaml -> Settings, and the runs that they ask for."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,11 +10,12 @@ import numpy as np
 
 from ..errors import InputError, as_line, shown
 from ..experiment import entries
-from ..experiment.experiment import check_number, load_experiment
+from ..experiment.experiment import Experiment, check_number, load_experiment
 from ..experiment.overlay import EXPERIMENTS, lay_over
 from ..files import images
 from ..files.plain_yaml import read_data
-from ..files.readers import choice, list_of, mapping, number, read_keys, text, whole
+from ..files.readers import Reader, choice, list_of, mapping, number, read_keys, text, whole
+from ..machine.aliases import AnyPath
 
 SEVERAL = ("images", "styles", "layers", "filters", "seeds")  # of each at least two, or nothing could be compared
 
@@ -30,12 +34,12 @@ class Settings:
 
     descent: str
     long_edge: int
-    images: tuple
-    styles: tuple
-    layers: tuple
-    filters: tuple
-    seeds: tuple
-    style_layers: tuple
+    images: tuple[str, ...]
+    styles: tuple[str, ...]
+    layers: tuple[str, ...]
+    filters: tuple[int, ...]
+    seeds: tuple[int, ...]
+    style_layers: tuple[str, ...]
     crops: Crops
     surrogates: int
     most_dependence: float
@@ -43,16 +47,16 @@ class Settings:
     confidence: float
     seed: int
 
-    def generator(self, purpose):
+    def generator(self, purpose: str) -> np.random.Generator:
         """The random numbers of a purpose, from the seed and the purpose's name alone."""
         return np.random.default_rng([self.seed, *purpose.encode()])
 
 
-def load_settings(path, overrides):
+def load_settings(path: AnyPath, overrides: dict[str, object]) -> Settings:
     """Reads the settings of the claims.
 
-    path: YAML file. overrides: dotted key -> value, which replace the file's. Returns ``Settings``. Raises InputError,
-    naming the file and the key, for anything unknown, missing or not allowed.
+    path: YAML file. overrides: dotted key -> value, which replace the file's. Raises InputError, naming the file and the
+    key, for anything unknown, missing or not allowed.
     """
     try:
         data = read_data(path)
@@ -72,7 +76,7 @@ def load_settings(path, overrides):
     return settings
 
 
-def inversions(settings, images, seed):
+def inversions(settings: Settings, images: Iterable[str], seed: int) -> Experiment:
     """The experiment whose cells are each filter's inversion from images, names or paths, with one seed."""
     return load_experiment(
         EXPERIMENTS / "fig3.yaml",
@@ -85,7 +89,7 @@ def inversions(settings, images, seed):
     )
 
 
-def transfers(settings):
+def transfers(settings: Settings) -> Experiment:
     """The experiment whose cells are PMCI's outputs, each image in each style."""
     return load_experiment(
         EXPERIMENTS / "fig5.yaml",
@@ -99,16 +103,16 @@ def transfers(settings):
     )
 
 
-def _crops(value):
+def _crops(value: object) -> Crops:
     return Crops(**read_keys(mapping(value), _CROPS))
 
 
-_CROPS = {
+_CROPS: dict[str, Reader] = {
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "grid": whole(2, 100),
     "pixels": choice(*images.PIXELS),
 }
-_SCHEMA = {
+_SCHEMA: dict[str, Reader] = {
     "descent": text,
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "images": list_of(entries.image),

@@ -1,23 +1,26 @@
 """Claim 3: the energy of feature maps represents style."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..measure.descriptors import positions
 from ..measure.energy_vectors import total_variation
-from ..measure.intervals import permutation_p
-from .verdicts import RANDOM, judged
+from ..measure.intervals import Bootstrap, Estimate, permutation_p
+from .settings import Settings
+from .verdicts import RANDOM, Row, judged
 
 
-def crops_of(pixels, grid):
+def crops_of(pixels: np.ndarray, grid: int) -> list[np.ndarray]:
     """An image cut into grid x grid crops that do not overlap, row by row; pixels left over at the right and below are left
-    out. pixels: (1, 3, H, W). Returns a list."""
-    height, width = (length // grid for length in pixels.shape[2:])
+    out. pixels: (1, 3, H, W)."""
+    height, width = (length // grid for length in pixels[0, 0].shape)
     corners = [(row * height, column * width) for row in range(grid) for column in range(grid)]
     return [pixels[:, :, top : top + height, left : left + width] for top, left in corners]
 
 
-def distances(descriptors):
-    """Distances of descriptors, dicts part -> numbers, each part's numbers standardised over all and each part of the same
+def distances(descriptors: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """Distances of descriptors, part -> numbers, each part's numbers standardised over all and each part of the same
     weight (``descriptors.positions``). Returns float64 (n, n)."""
     squares = np.zeros((len(descriptors), len(descriptors)))
     for part in descriptors[0]:
@@ -25,8 +28,8 @@ def distances(descriptors):
     return np.sqrt(squares)
 
 
-def frobenius(matrices):
-    """Distances of Gram matrices as Gatys et al. measure them, dicts layer -> numbers as ``gram_matrices`` gives them; each
+def frobenius(matrices: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """Distances of Gram matrices as Gatys et al. measure them, layer -> numbers as ``gram_matrices`` gives them; each
     layer's squares have the mean 1, so that layers weigh alike. Returns float64 (n, n)."""
     total = np.zeros((len(matrices), len(matrices)))
     for layer in matrices[0]:
@@ -35,18 +38,20 @@ def frobenius(matrices):
     return np.sqrt(total)
 
 
-def _squared_distances(points):
+def _squared_distances(points: np.ndarray) -> np.ndarray:
     """Of points float64 (n, F): (n, n), without an array of n x n x F."""
     norms = (points**2).sum(axis=1)
     return np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)
 
 
-def nearest_other(found):
+def nearest_other(found: np.ndarray) -> np.ndarray:
     """The index of what is nearest to each but itself. found: ``distances``, (n, n). Returns int (n,)."""
     return np.where(np.eye(len(found), dtype=bool), np.inf, found).argmin(axis=1)
 
 
-def crops_row(apart, images, settings, bootstrap, generator):
+def crops_row(
+    apart: dict[str, np.ndarray], images: int, settings: Settings, bootstrap: Bootstrap, generator: np.random.Generator
+) -> Row:
     """The share of crops whose nearest crop, of all others, is of the same image, by their energies.
 
     apart: label -> distances (n, n) of the crops, image by image: ``energies``, ``random weights`` (energies through them),
@@ -65,7 +70,7 @@ def crops_row(apart, images, settings, bootstrap, generator):
         RANDOM: more[RANDOM],
     }
     controls = {"chance": chance, RANDOM: float(right[RANDOM].mean())}
-    beside = {}
+    beside: dict[str, float | Estimate] = {}
     for name in ("Gram matrices", "colour"):
         beside.update({name: float(right[name].mean()), f"energies less {name}": more[name]})
     labels = [generator.permutation(label) for _ in range(settings.resamples)]
@@ -76,15 +81,15 @@ def crops_row(apart, images, settings, bootstrap, generator):
                   confidence=settings.confidence, p=p)  # fmt: skip
 
 
-def moved(output, content, styles):
+def moved(output: np.ndarray, content: np.ndarray, styles: list[np.ndarray]) -> np.ndarray:
     """How far an output has gone from its content towards each style: 1 where its energies are the style's, 0 where they are
-    as far from them as the content's, or there is no way to go. output, content: energy vectors (C,). styles: list of them.
-    Returns float64 (styles,)."""
+    as far from them as the content's, or there is no way to go. output, content, each style: energy vectors (C,). Returns
+    float64 (styles,)."""
     whole = [total_variation(content, style) for style in styles]
     return np.array([1 - total_variation(output, style) / far if far else 0.0 for style, far in zip(styles, whole)])
 
 
-def moved_row(where, way, settings, bootstrap):
+def moved_row(where: str, way: np.ndarray, settings: Settings, bootstrap: Bootstrap) -> Row:
     """The share of the way to its style's energies that a PMCI output has gone.
 
     way: float64 (styles, images, 2), to its own style and to the others, a mean. Styles are resampled, and images within
@@ -100,7 +105,9 @@ def moved_row(where, way, settings, bootstrap):
     )
 
 
-def own_style_row(where, found, settings, bootstrap, generator):
+def own_style_row(
+    where: str, found: np.ndarray, settings: Settings, bootstrap: Bootstrap, generator: np.random.Generator
+) -> Row:
     """The share of PMCI's outputs whose nearest style by energies is their own. found: int (styles, images), which style is
     nearest. Styles are resampled, and images within them."""
     own = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
@@ -113,5 +120,5 @@ def own_style_row(where, found, settings, bootstrap, generator):
     return judged(3, where, measure, measured, {"chance": chance}, margins, settings.confidence, p=p)
 
 
-def _first_less_second(pairs):
+def _first_less_second(pairs: np.ndarray) -> float:
     return (pairs[..., 0] - pairs[..., 1]).mean()

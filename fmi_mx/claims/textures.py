@@ -1,52 +1,63 @@
 """Claims 1 and 4: each filter's inversions are alike and unlike other filters', whatever the image."""
 
+from __future__ import annotations
+
 from functools import partial
 
 import numpy as np
 
 from ..measure.descriptors import describe, positions
-from ..measure.intervals import jackknife, permutation_p, variance_components
-from .verdicts import RANDOM, judged
+from ..measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, variance_components
+from .settings import Settings
+from .verdicts import RANDOM, Row, judged
 
 
-def points_of(pictures):
-    """Pictures, a list of uint8 (H, W, 3) for each image and seed of each filter, [filter][image][seed], as points of the
-    descriptor without a network: float64 (filters, images, seeds, F)."""
+def points_of(pictures: list[list[list[np.ndarray]]]) -> np.ndarray:
+    """Pictures, a uint8 (H, W, 3) for each image and seed of each filter, [filter][image][seed], as points of the descriptor
+    without a network: float64 (filters, images, seeds, F)."""
     flat = [describe(picture) for of_filter in pictures for of_image in of_filter for picture in of_image]
     points = positions(flat, ("colour", "texture"))
     return points.reshape(len(pictures), len(pictures[0]), len(pictures[0][0]), -1)
 
 
-def nearest(points):
+def nearest(points: np.ndarray) -> np.ndarray:
     """For each picture the one that is nearest to it among all filters' of another image and another seed.
 
     points: float64 (filters, images, seeds, F). Returns int (filters, images, seeds): its index in the flattened order,
     or -1 where two are as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor filters
     that leave the initial image grey find anything.
     """
-    filters, images, seeds, _ = points.shape
-    flat = points.reshape(filters * images * seeds, -1)
-    _, image, seed = np.unravel_index(np.arange(len(flat)), (filters, images, seeds))
+    shape = points.shape[:-1]
+    flat = points.reshape(-1, points.shape[-1])
+    _, image, seed = np.unravel_index(np.arange(len(flat)), shape)
     distances = np.array([np.linalg.norm(flat - point, axis=1) for point in flat])
     distances[(image[:, None] == image) | (seed[:, None] == seed)] = np.inf
     first, second = np.sort(distances, axis=1)[:, :2].T
-    return np.where((first > 0) & (first < second), distances.argmin(axis=1), -1).reshape(filters, images, seeds)
+    return np.where((first > 0) & (first < second), distances.argmin(axis=1), -1).reshape(shape)
 
 
-def hits(found, labels=None):
+def hits(found: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Whether each picture's nearest is of its own filter: bool (filters, images, seeds). found: of ``nearest``. labels: of
     the same shape, which filter each picture is said to be of; the true ones when None."""
     labels = np.broadcast_to(np.arange(len(found))[:, None, None], found.shape) if labels is None else labels
     return (found >= 0) & (labels.ravel()[found] == labels)
 
 
-def shuffled_shares(found, count, generator):
+def shuffled_shares(found: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     """Shares of hits with the filters' labels shuffled within each image and seed, float64 (count,)."""
     labels = np.broadcast_to(np.arange(len(found))[:, None, None], found.shape)
     return np.array([hits(found, generator.permuted(labels, axis=0)).mean() for _ in range(count)])
 
 
-def retrieval_row(layer, points, random, noise, settings, bootstrap, generator):
+def retrieval_row(
+    layer: str,
+    points: np.ndarray,
+    random: np.ndarray,
+    noise: np.ndarray,
+    settings: Settings,
+    bootstrap: Bootstrap,
+    generator: np.random.Generator,
+) -> Row:
     """Claim 1 at a layer: the share of pictures whose nearest is of their own filter.
 
     points, random, noise: of the inversions, of those through random weights, and of white noise. Filters are resampled.
@@ -62,18 +73,19 @@ def retrieval_row(layer, points, random, noise, settings, bootstrap, generator):
     controls = {"chance": chance, "white noise": float(of_noise.mean()), RANDOM: float(of_random.mean())}
     p = permutation_p(of_filter.mean(), shuffled_shares(found, settings.resamples, generator))
     measured = bootstrap.estimate(np.mean, of_filter)
-    beside = {f"filters of {len(of_filter)} found in most of their pictures": len(of_filter) - len(missed(found))}
+    count = len(of_filter)
+    beside: dict[str, float | Estimate] = {f"filters of {count} found in most of their pictures": count - len(missed(found))}
     return judged(
         1, layer, "share whose nearest is of the same filter", measured, controls, margins, settings.confidence, beside, p
     )
 
 
-def missed(found):
+def missed(found: np.ndarray) -> list[int]:
     """The places of the filters that are not found in most of their pictures. found: of ``nearest``."""
     return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
 
 
-def dependence_rows(layer, points, random, settings):
+def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings: Settings) -> list[Row]:
     """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
     to each filter by itself. points, random: of the inversions, and of those through random weights. Filters are left out
     in turn."""
@@ -91,11 +103,11 @@ def dependence_rows(layer, points, random, settings):
     return found
 
 
-def _difference(one, other):
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return one.mean() - other.mean()
 
 
-def _share(points, parts):
+def _share(points: np.ndarray, parts: tuple[str, ...]) -> float:
     """What parts of the variance are of them and the filters' together, those below 0 as 0; all of it, where filters make
     none."""
     found = {name: max(value, 0.0) for name, value in variance_components(points).items()}

@@ -1,12 +1,25 @@
 """Claim 3 of PMCI's outputs: whether their energies go to their style's."""
 
+from __future__ import annotations
+
+from typing import Dict, List
+
 import numpy as np
 
+from ..experiment.cell import Cell
 from ..measure.energy_vectors import energy_vectors, total_variation
+from ..measure.intervals import Bootstrap
+from .runs import Pictures
+from .settings import Settings
 from .style import moved, moved_row, own_style_row
+from .verdicts import Row
+
+Vectors = Dict[Cell, List[Dict[str, np.ndarray]]]  # cell -> layer -> energy vectors, of its output, content and style
 
 
-def transfer_rows(settings, pictures, bootstrap, generator):
+def transfer_rows(
+    settings: Settings, pictures: Pictures, bootstrap: Bootstrap, generator: np.random.Generator
+) -> tuple[list[Row], dict[str, dict[str, list[float]]]]:
     """Claim 3: the rows of PMCI's outputs; and the share of the way that each has gone to its style and, a mean, to the
     others, layer -> cell -> the two.
 
@@ -29,23 +42,23 @@ def transfer_rows(settings, pictures, bootstrap, generator):
     return rows, {layer: {cell.name: gone for cell, gone in way.items()} for layer, way in ways.items()}
 
 
-def _by_style(values, settings):
+def _by_style(values: np.ndarray, settings: Settings) -> np.ndarray:
     """Values of the cells, which come style by style, as (styles, images, ...)."""
     return np.reshape(values, (len(settings.styles), len(settings.images), *np.shape(values)[1:]))
 
 
-def _vectors(pictures, cell, layers):
+def _vectors(pictures: Pictures, cell: Cell, layers: list[str]) -> list[dict[str, np.ndarray]]:
     """Energy vectors, layer -> (C,), of a PMCI cell's output, its content and its style."""
-    shown, weights = pictures.materials.shown[cell.image, cell.style], pictures.materials.network.weights
+    shown, weights = pictures.materials.shown[cell.image, cell.style], pictures.network.weights
     return energy_vectors([pictures.outputs[cell], *shown], weights, layers, pictures.transfer.pool)
 
 
-def _styles(cell, vectors):
+def _styles(cell: Cell, vectors: Vectors) -> dict[str | None, dict[str, np.ndarray]]:
     """Style -> its energy vectors, as it goes with a cell's content."""
     return {other.style: style for other, (_, _, style) in vectors.items() if other.image == cell.image}
 
 
-def _ways(layer, vectors):
+def _ways(layer: str, vectors: Vectors) -> dict[Cell, list[float]]:
     """Cell -> [the share of the way that it has gone to its own style, and to the others, a mean]."""
     found = {}
     for cell, (output, content, _) in vectors.items():
@@ -55,11 +68,11 @@ def _ways(layer, vectors):
     return found
 
 
-def _nearest_style(cell, vectors, layers, settings):
+def _nearest_style(cell: Cell, vectors: Vectors, layers: list[str], settings: Settings) -> int:
     """The number of the style that a cell's output is nearest to, by the mean total variation over layers."""
     output = vectors[cell][0]
     far = {
         style: np.mean([total_variation(output[layer], one[layer]) for layer in layers])
         for style, one in _styles(cell, vectors).items()
     }
-    return settings.styles.index(min(far, key=far.get))
+    return settings.styles.index(min(far, key=far.__getitem__))

@@ -1,6 +1,8 @@
 """When a claim holds."""
 
-from typing import NamedTuple, Optional
+from __future__ import annotations
+
+from typing import NamedTuple
 
 from ..measure.intervals import Estimate
 
@@ -11,24 +13,33 @@ LABELS, RANDOM = "shuffled labels", "random weights"
 class Row(NamedTuple):
     """One number that a claim is about. claim: its number. where: layer, or what of it. measure: what the number is.
     measured: with its interval. controls: name -> value that the claim sets the number apart from. margins: name -> how far
-    the number is on the claim's side of it, with interval. beside: name -> value or ``Estimate``, to compare with only.
-    p: of shuffled labels. verdict: as ``judged`` has it. because: the controls that it comes from, none where the claim
-    holds."""
+    the number is on the claim's side of it, with interval. beside: name -> value, to compare with only. p: of shuffled
+    labels. verdict: as ``judged`` has it. because: the controls that it comes from, none where the claim holds."""
 
     claim: int
     where: str
     measure: str
     measured: Estimate
-    controls: dict
-    margins: dict
-    beside: dict
-    p: Optional[float]
+    controls: dict[str, float]
+    margins: dict[str, Estimate]
+    beside: dict[str, float | Estimate]
+    p: float | None
     verdict: str
-    because: tuple
+    because: tuple[str, ...]
 
 
-def judged(claim, where, measure, measured, controls, margins, confidence, beside=None, p=None):
-    """A ``Row`` with its verdict. The claim holds where the interval of every margin lies above 0 and p, if there is one, is
+def judged(
+    claim: int,
+    where: str,
+    measure: str,
+    measured: Estimate,
+    controls: dict[str, float],
+    margins: dict[str, Estimate],
+    confidence: float,
+    beside: dict[str, float | Estimate] | None = None,
+    p: float | None = None,
+) -> Row:
+    """A row with its verdict. The claim holds where the interval of every margin lies above 0 and p, if there is one, is
     at most 1 - confidence; it does not hold where the interval of one margin lies below 0, but for the margin to random
     weights: those say only whether it is because of what the network has learnt. Else it is undecided."""
     below = tuple(name for name, margin in margins.items() if margin.high < 0 and name != RANDOM)

@@ -1,13 +1,18 @@
 """The authors' panels: which cell stands where; and the pictures of a run and of its panel, brought to one size."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..errors import InputError
 from ..files import store
 from ..files.images import fitted
+from ..machine.aliases import AnyPath
 from ..measure.descriptors import DESCRIBED
-from ..runs.finished import check_all_there, read_run
+from ..runs.finished import Finished, check_all_there, read_run
 from .panels import read_panel
 
 FRAME = 50  # a cell loses 1/50 of its shorter side (at least 3 pixels) all round, where the panel has a frame
@@ -30,15 +35,14 @@ class Sides(NamedTuple):
     -> uint8 (H, W, 3), of the panel's size, without the frame; ours has what both have, theirs the whole panel (but for Fig.
     5's styles, which nobody computed). Of Fig. 4 ours has all draws of the run, as no draw is the authors'."""
 
-    experiment: dict
-    ours: dict
-    theirs: dict
+    experiment: dict[str, Any]
+    ours: dict[str, np.ndarray]
+    theirs: dict[str, np.ndarray]
 
 
-def read_sides(folder, panel):
-    """Reads a run's folder and the panel of its figure. Returns ``Sides``. Raises InputError where the folder holds no
-    finished run of a figure that has a panel, where cells of it failed or are missing, where no cell is on both sides, and
-    as ``read_panel`` does."""
+def read_sides(folder: AnyPath, panel: AnyPath) -> Sides:
+    """Reads a run's folder and the panel of its figure. Raises InputError where the folder holds no finished run of a figure
+    that has a panel, where cells of it failed or are missing, where no cell is on both sides, and as ``read_panel`` does."""
     finished = _finished(Path(folder))
     experiment, method = finished.experiment, finished.experiment["method"]
     names = PANELS[method]
@@ -57,34 +61,34 @@ def read_sides(folder, panel):
     return Sides(experiment, ours, {name: within_frame(cell) for name, cell in cells.items()})
 
 
-def like(picture, cell):
+def like(picture: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """A picture as a panel's cell would show it: of the cell's size, without what its frame hides."""
     return within_frame(fitted(picture, cell.shape[:2]))
 
 
-def within_frame(cell):
+def within_frame(cell: np.ndarray) -> np.ndarray:
     """A cell, uint8 (H, W, 3), without its frame."""
     margin = max(3, min(cell.shape[:2]) // FRAME)
     return cell[margin:-margin, margin:-margin]
 
 
-def row_of(name):
+def row_of(name: str) -> str:
     """The layer (Figs. 3 and 4) or the style (Fig. 5) of a cell's name."""
     return name.split(".")[1]
 
 
-def column_of(name):
+def column_of(name: str) -> tuple[str, str]:
     """What a cell's name has besides: (image, filter, draw or method)."""
     image, _, last = name.split(".")
     return image, last
 
 
-def method_of(name):
+def method_of(name: str) -> str:
     """The method (Fig. 5) of a cell's name."""
     return name.split(".")[2]
 
 
-def _finished(folder):
+def _finished(folder: Path) -> Finished:
     """A run that has a panel, with all its cells."""
     finished = read_run(folder)
     method = finished.experiment["method"]
@@ -95,7 +99,7 @@ def _finished(folder):
     return finished
 
 
-def _draws(experiment, cells):
+def _draws(experiment: dict[str, Any], cells: dict[str, np.ndarray]) -> dict[str, str]:
     """Name of each of the run's draws -> the panel's cell of the same layer, whose size it takes."""
     places = {row_of(name): name for name in cells}
     return {

@@ -1,6 +1,10 @@
 """Our cells beside the authors' panel: how alike they are, in numbers (compare.json) and side by side (compare.png)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -8,15 +12,16 @@ from skimage.metrics import structural_similarity
 from ..errors import InputError
 from ..files import whole
 from ..files.images import file_digest, fitted
+from ..machine.aliases import AnyPath
 from . import pairs
-from .authors import FIGURES, column_of, method_of, read_sides, row_of
-from .measures import describe_both
+from .authors import FIGURES, Sides, column_of, method_of, read_sides, row_of
+from .measures import Measure, describe_both
 from .retrieval import rank, spread, summary
 
 FEWEST_DRAWS = 3  # with fewer there is no spread
 
 
-def compare(folder, panel, weights, device="auto"):
+def compare(folder: AnyPath, panel: AnyPath, weights: AnyPath, device: str = "auto") -> dict[str, Any]:
     """Compares a run with the authors' panel of its figure, and writes compare.json and compare.png into its folder.
 
     folder: of the run. panel: the panel's picture file. weights: a file; where there is none, VGG-19's descriptor is left
@@ -28,7 +33,7 @@ def compare(folder, panel, weights, device="auto"):
     if method == "rmci":
         _check_draws(sides)
     measures, left_out = describe_both(sides, weights, device)
-    report = {
+    report: dict[str, Any] = {
         "figure": FIGURES[method],
         "panel": {"file": Path(panel).name, "sha256": file_digest(panel)},
         "experiment": sides.experiment,
@@ -49,10 +54,11 @@ def compare(folder, panel, weights, device="auto"):
     return report
 
 
-def _retrieval(sides, measure):
+def _retrieval(sides: Sides, measure: Measure) -> dict[str, Any]:
     """Each of our cells among the panel's: its rank among all, in its row and (Fig. 5) in its column, and who is nearest;
     and summaries for all, for each row and (Fig. 5) for each method."""
-    theirs, found = list(sides.theirs), {}
+    theirs = list(sides.theirs)
+    found: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(sides.ours):
         ours, panel = measure.positions(sides.ours, theirs, _inverted(sides.experiment, name))
         distances = np.linalg.norm(panel - ours[i], axis=1)
@@ -69,45 +75,45 @@ def _retrieval(sides, measure):
     }
 
 
-def _colour_distances(sides, measure):
+def _colour_distances(sides: Sides, measure: Measure) -> dict[str, float]:
     """How far the mean colour of each of our cells is from its own panel cell's, in CIELAB (CIE 1976)."""
     mean = {name: (measure.ours[name]["colour"][:3], measure.theirs[name]["colour"][:3]) for name in sides.ours}
     return {name: float(np.linalg.norm(ours - theirs)) for name, (ours, theirs) in mean.items()}
 
 
-def _places(sides):
+def _places(sides: Sides) -> dict[str, Callable[[str], object]]:
     """The ranks that are counted -> what the cells of a panel have in common among which they count."""
-    places = {"rank": lambda _: None, "rank_in_row": row_of}
+    places: dict[str, Callable[[str], object]] = {"rank": lambda _: None, "rank_in_row": row_of}
     return {**places, "rank_in_column": column_of} if sides.experiment["method"] == "transfer" else places
 
 
-def _candidates(sides):
+def _candidates(sides: Sides) -> dict[str, int]:
     """The ranks that are counted -> among how many of the panel's cells."""
     first = next(iter(sides.theirs))
     return {key: sum(place_of(name) == place_of(first) for name in sides.theirs) for key, place_of in _places(sides).items()}
 
 
-def _summaries(cells):
+def _summaries(cells: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """For each kind of rank its summary over cells."""
     return {key: summary([cell[key] for cell in cells]) for key in cells[0] if key != "nearest"}
 
 
-def _grouped(names, key):
+def _grouped(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
     """key(name) -> names."""
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(key(name), []).append(name)
     return groups
 
 
-def _inverted(experiment, name):
+def _inverted(experiment: dict[str, Any], name: str) -> list[str]:
     """The layers whose codes made a cell."""
     if experiment["method"] == "transfer":
         return [experiment["content_layer"], *experiment["style_layers"]]
     return [row_of(name)]
 
 
-def _similarity(sides):
+def _similarity(sides: Sides) -> dict[str, dict[str, float]]:
     """SSIM of each of our cells with its own and, to compare with, the mean with the other styles' of the same column."""
     found = {}
     for name, ours in sides.ours.items():
@@ -121,7 +127,7 @@ def _similarity(sides):
     return found
 
 
-def _check_draws(sides):
+def _check_draws(sides: Sides) -> None:
     """Raises InputError unless each layer of the run has enough draws."""
     for layer, names in _grouped(sides.ours, row_of).items():
         if len(names) < FEWEST_DRAWS:
@@ -131,7 +137,7 @@ def _check_draws(sides):
             )
 
 
-def _spreads(sides, measures):
+def _spreads(sides: Sides, measures: dict[str, Measure]) -> dict[str, dict[str, Any]]:
     """For each layer of the run and each descriptor, where the authors' draws lie within the spread of ours."""
     theirs = _grouped(sides.theirs, row_of)
     return {

@@ -1,9 +1,13 @@
 """The picture of a comparison: our cells and the panel's side by side with their ranks, or our draws behind the authors'."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
 import numpy as np
 
 from ..figure.canvas import Figure, plain, png, shortened, wrapped
-from .authors import row_of
+from .authors import Sides, row_of
 
 DPI = 120
 LABEL, TITLE, HEIGHT, GAP = 0.4, 0.25, 1.3, 0.1  # inches: left of a row, above a picture, of a picture, between pictures
@@ -12,9 +16,11 @@ SIZE, SMALL = 9, 8  # points of letters
 SEAM = 4  # pixels between the two of a pair
 MOST_DRAWS = 6  # of ours in the picture of Fig. 4
 
+Rows = Dict[str, List[Tuple[str, np.ndarray]]]  # label -> [(title, picture)]
 
-def draw(report, sides):
-    """Draws a comparison. report: as ``compare`` returns it. sides: the pictures. Returns the PNG's bytes."""
+
+def draw(report: dict[str, Any], sides: Sides) -> bytes:
+    """Draws a comparison. report: as ``compare`` returns it. sides: the pictures. Returns the PNG."""
     if "layers" in report:
         text = (
             "the authors' two draws with the share of ours that is nearer to our mean (without a network / VGG-19), and ours"
@@ -24,26 +30,26 @@ def draw(report, sides):
     return _png(text, _pairs(report["descriptors"], sides))
 
 
-def _shown(descriptors):
+def _shown(descriptors: dict[str, Any]) -> list[dict[str, Any]]:
     """The descriptors whose numbers stand in the picture."""
     return [descriptors[label] for label in ("colour and texture", "VGG-19") if label in descriptors]
 
 
-def _pairs(descriptors, sides):
+def _pairs(descriptors: dict[str, Any], sides: Sides) -> Rows:
     """Row -> [(title, pair)] of the cells that both sides have."""
-    rows = {}
+    rows: Rows = {}
     for name, ours in sides.ours.items():
         ranks = " / ".join(str(one["cells"][name]["rank"]) for one in _shown(descriptors))
-        seam = np.full((ours.shape[0], SEAM, 3), 255, np.uint8)
+        seam: np.ndarray = np.full((ours.shape[0], SEAM, 3), 255, np.uint8)
         image, row, last = name.split(".")
         title = f"{image} {last}: {ranks}" if last in ("gatys", "pmci") else f"{int(last[1:])}: {ranks}"
         rows.setdefault(row, []).append((title, np.concatenate([ours, seam, sides.theirs[name]], axis=1)))
     return rows
 
 
-def _draws(layers, sides):
+def _draws(layers: dict[str, dict[str, Any]], sides: Sides) -> Rows:
     """Layer -> [(title, picture)]: the authors' draws, then ours."""
-    rows = {}
+    rows: Rows = {}
     for layer, descriptors in layers.items():
         authors = [name for name in sides.theirs if row_of(name) == layer]
         ours = [name for name in sides.ours if row_of(name) == layer][:MOST_DRAWS]
@@ -56,8 +62,8 @@ def _draws(layers, sides):
 
 
 @plain()
-def _png(text, rows):
-    """The PNG's bytes of rows, label -> [(title, picture)], under a line of text."""
+def _png(text: str, rows: Rows) -> bytes:
+    """The PNG of rows under a line of text."""
     shapes = [picture.shape for row in rows.values() for _, picture in row]
     width = HEIGHT * max(shape[1] / shape[0] for shape in shapes)
     columns = max(map(len, rows.values()))
@@ -65,7 +71,7 @@ def _png(text, rows):
     text = wrapped(text, page - LABEL, SIZE)
     above = TITLE + LINE * text.count("\n")
     size = np.array([page, above + len(rows) * (TITLE + HEIGHT) + GAP])
-    figure = Figure(figsize=size, dpi=DPI)
+    figure = Figure(figsize=(size[0], size[1]), dpi=DPI)
     figure.text(LABEL / size[0], 1 - 0.6 * above / size[1], text, fontsize=SIZE, va="center")
     for r, (label, row) in enumerate(rows.items()):
         for c, (title, picture) in enumerate(row):

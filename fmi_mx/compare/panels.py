@@ -1,11 +1,14 @@
 """Finds the cells of a panel: a picture of a whole figure, with labels around a grid of pictures on one background."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.ndimage import binary_fill_holes, grey_opening
 
 from ..errors import InputError
 from ..files.header import read_header
 from ..files.images import read_image
+from ..machine.aliases import AnyPath
 
 BACKGROUND = 32  # levels by which a pixel of a cell, or of its frame, differs from the background in some channel
 STROKE = 24  # the strokes of letters are narrower than 1/24 of the panel's shorter side, and cells are wider
@@ -15,7 +18,7 @@ SMALLEST = 32  # pixels of a cell's side: below that no texture is left
 MOST = 50_000_000  # pixels of a panel, which take 12 s and 2.5 GB; a page at 600 dots an inch has 35 million
 
 
-def read_panel(path, rows, columns):
+def read_panel(path: AnyPath, rows: int, columns: int) -> list[list[np.ndarray]]:
     """The cells of a panel's file, as ``find_cells`` returns them. Raises InputError, naming the file, where it is no image,
     has more than MOST pixels, or its grid is another than rows x columns."""
     try:
@@ -29,11 +32,11 @@ def read_panel(path, rows, columns):
         raise InputError(reason if str(path) in reason else f"panel {path}: {reason}") from error
 
 
-def find_cells(panel, rows, columns):
+def find_cells(panel: np.ndarray, rows: int, columns: int) -> list[list[np.ndarray]]:
     """The cells of a panel, cut out within their frames.
 
-    panel: uint8 (H, W, 3). rows, columns: of the figure. Returns a list of rows, each a list of uint8 (h, w, 3). Raises
-    InputError where the grid found is another, where cells differ in size and where a place of the grid is empty.
+    panel: uint8 (H, W, 3). rows, columns: of the figure. Returns rows of uint8 (h, w, 3). Raises InputError where the grid
+    found is another, where cells differ in size and where a place of the grid is empty.
     """
     solid = _solid(panel)
     across, down = _runs(solid.mean(axis=0)), _runs(solid.mean(axis=1))
@@ -54,7 +57,7 @@ def find_cells(panel, rows, columns):
     return [[panel[top:bottom, left:right] for left, right in across] for top, bottom in down]
 
 
-def _solid(panel):
+def _solid(panel: np.ndarray) -> np.ndarray:
     """Where cells are, bool (H, W): what is not background, with the holes of what is closed (a frame around white) filled,
     and without what is thin (letters, lines, and whatever of them touches a cell)."""
     edge = np.concatenate([panel[0], panel[-1], panel[:, 0], panel[:, -1]])
@@ -64,7 +67,7 @@ def _solid(panel):
     return grey_opening(filled.astype(np.uint8), size=(stroke, stroke)).astype(bool)
 
 
-def _runs(share):
+def _runs(share: np.ndarray) -> list[tuple[int, int]]:
     """(start, end) of each run of rows, or columns, that cells fill, without those shorter than half of the longest.
 
     share: float (N,), of each that is solid. One that has little of what the fullest has is no cell's: there a long stroke,

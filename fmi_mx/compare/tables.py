@@ -1,12 +1,16 @@
 """A comparison's report as lines to read."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Collection
+from typing import Any
 
 SHOWN = 3  # of names in a line
 
 
-def lines(report):
-    """The report, as ``compare`` returns it, as a list of lines."""
+def lines(report: dict[str, Any]) -> list[str]:
+    """The report, as ``compare`` returns it, as lines."""
     found = [f"{report['figure']}: {len(report['compared'])} cells of the run beside {report['panel']['file']}"]
     if report["missing"]:
         more = len(report["missing"]) - SHOWN
@@ -21,13 +25,13 @@ def lines(report):
     return found + (_similarity(report["similarity"]) if "similarity" in report else [])
 
 
-def settings_lines(reports):
+def settings_lines(reports: dict[str, dict[str, Any]]) -> list[str]:
     """Comparisons of several runs with one panel, a row a run. reports: the run's folder -> report."""
     rows = [(_draws_row if "layers" in report else _cells_row)(name, report) for name, report in reports.items()]
     return _aligned([list(rows[0]), *(list(row.values()) for row in rows)])
 
 
-def _cells_row(name, report):
+def _cells_row(name: str, report: dict[str, Any]) -> dict[str, str]:
     """Of Figs. 3 and 5, column -> text: for each descriptor how many cells' nearest is their own, among each number of
     candidates, and how far mean colours are apart."""
     found = {
@@ -38,11 +42,11 @@ def _cells_row(name, report):
     return {"": name, "cells": str(len(report["compared"])), **found, "colour apart": apart}
 
 
-def _draws_row(name, report):
+def _draws_row(name: str, report: dict[str, Any]) -> dict[str, str]:
     """Of Fig. 4, column -> text: for each descriptor how many times as far from the mean of our draws the authors' are as
     one of ours is, the geometric mean over layers; and how many of the authors' are farther than every one of ours, with how
     many would be if they were further draws of ours."""
-    spreads = {}
+    spreads: dict[str, list[dict[str, Any]]] = {}
     for descriptors in report["layers"].values():
         for label, spread in descriptors.items():
             spreads.setdefault(label, []).append(spread["to_mean"])
@@ -54,14 +58,14 @@ def _draws_row(name, report):
     return {"": name, "draws": str(len(report["compared"])), **found}
 
 
-def _times_as_far(layers):
+def _times_as_far(layers: list[dict[str, Any]]) -> float:
     """The geometric mean of the authors' mean distance over our draws'; infinite where ours are all alike, as grey ones."""
     pairs = [(_mean(one["others"]), _mean(one["draws"])) for one in layers]
     alike = any(draws < 1e-9 for _, draws in pairs)
     return math.inf if alike else math.exp(_mean([math.log(others / draws) for others, draws in pairs]))
 
 
-def _retrieval(descriptors, candidates):
+def _retrieval(descriptors: dict[str, Any], candidates: dict[str, int]) -> list[str]:
     """A row a group (all, a layer, a style, a method), a column a descriptor."""
     keys = list(candidates)
     among = [
@@ -78,14 +82,14 @@ def _retrieval(descriptors, candidates):
     return found + _aligned(table)
 
 
-def _similarity(similarity):
+def _similarity(similarity: dict[str, dict[str, float]]) -> list[str]:
     """A row a cell."""
     table = [["SSIM", "own cell", "other styles"]]
     table += [[name, f"{one['own']:.2f}", f"{one['other_styles']:.2f}"] for name, one in similarity.items()]
     return ["", *_aligned(table)]
 
 
-def _spread(layers):
+def _spread(layers: dict[str, dict[str, Any]]) -> list[str]:
     """A row a layer, a column a descriptor."""
     labels = list(next(iter(layers.values())))
     table = [["", "draws", *labels]]
@@ -101,10 +105,10 @@ def _spread(layers):
     return ["", head, *_aligned(table)]
 
 
-def _mean(values):
+def _mean(values: Collection[float]) -> float:
     return sum(values) / len(values)
 
 
-def _aligned(table):
+def _aligned(table: list[list[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*table)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in table]

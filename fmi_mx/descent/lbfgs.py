@@ -1,15 +1,18 @@
 """L-BFGS within a box of pixel values, as a generator for the descent loop."""
 
+from __future__ import annotations
+
 from collections import deque
 from dataclasses import dataclass
 from itertools import count
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..files.images import MEAN
+from ..machine.aliases import NDArray
 from ..machine.mxnet import mx
-from .optimisers import Step
+from .optimisers import Step, Steps
 from .spectrum import Spectrum
 
 SUFFICIENT = 1e-4  # share of the predicted fall that a step has to bring (Nocedal and Wright, Sec. 3.1)
@@ -18,11 +21,11 @@ PROBE_SEED = 0  # of the probes' random images, which are the same in every desc
 
 
 class Pair(NamedTuple):
-    """s = x_new - x and y = g_new - g, flat, with 1 / (s y) as NDArray (1,)."""
+    """s = x_new - x and y = g_new - g, flat, with rho = 1 / (s y), (1,)."""
 
-    s: object
-    y: object
-    rho: object
+    s: NDArray
+    y: NDArray
+    rho: NDArray
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,20 @@ class LBFGS:
     history: int
     first_step: float
     stretch: float
-    box: Optional[Tuple[float, float]]
-    probes: Tuple[int, ...]
+    box: tuple[float, float] | None
+    probes: tuple[int, ...]
     probe: float
     damping: float
 
-    def steps(self, image):
+    def steps(self, image: NDArray) -> Steps:
         """The generator, from an image (B, 3, H, W). It ends where not even a first step finds a lower loss."""
         edges = self._edges(image)
         image = _project(image, edges)
         loss, gradient = yield Step(image, image)
         gradient = gradient.copy()
-        pairs, spectrum, noise = deque(maxlen=self.history), None, np.random.default_rng(PROBE_SEED)
+        pairs: deque[Pair] = deque(maxlen=self.history)
+        spectrum: Spectrum | None = None
+        noise = np.random.default_rng(PROBE_SEED)
         for taken in count():
             if taken in self.probes:
                 along = mx.nd.array(noise.normal(0, self.probe, image.shape), ctx=image.context)
@@ -81,14 +86,14 @@ class LBFGS:
             _remember(pairs, trial - image, there - gradient)
             image, loss, gradient = trial, loss_there, there
 
-    def _edges(self, image):
-        """The box for a mean-subtracted image, as NDArrays (1, 3, 1, 1), or None."""
+    def _edges(self, image: NDArray) -> list[NDArray] | None:
+        """The box for a mean-subtracted image, each edge (1, 3, 1, 1), or None."""
         if self.box is None:
             return None
         mean = MEAN.reshape(1, 3, 1, 1)
         return [mx.nd.array(edge - mean, ctx=image.context) for edge in self.box]
 
-    def _direction(self, gradient, free, pairs, spectrum):
+    def _direction(self, gradient: NDArray, free: NDArray | None, pairs: deque[Pair], spectrum: Spectrum | None) -> NDArray:
         """Minus the inverse Hessian, as pairs and spectrum know it, times the gradient of the free pixels."""
         q = (gradient * free if free is not None else gradient).reshape(-1)
         if not pairs:
@@ -108,17 +113,17 @@ class LBFGS:
         return direction * free if free is not None else direction
 
 
-def _dot(one, two):
+def _dot(one: NDArray, two: NDArray) -> NDArray:
     return mx.nd.dot(one.reshape(-1), two.reshape(-1))
 
 
-def _project(image, edges):
+def _project(image: NDArray, edges: list[NDArray] | None) -> NDArray:
     if edges is None:
         return image
     return mx.nd.broadcast_minimum(mx.nd.broadcast_maximum(image, edges[0]), edges[1])
 
 
-def _free(image, gradient, edges):
+def _free(image: NDArray, gradient: NDArray, edges: list[NDArray] | None) -> NDArray | None:
     """1 where a pixel may move, 0 where it stands at the edge and the gradient pushes it outwards; None for all free."""
     if edges is None:
         return None
@@ -127,13 +132,13 @@ def _free(image, gradient, edges):
     return 1 - low - high
 
 
-def _shortened(fall, predicted):
+def _shortened(fall: float, predicted: float) -> float:
     """By how much to shorten a step that was refused: to the minimum of the parabola through what is known, but within 0.1
     to 0.5 (Nocedal and Wright, Eq. 3.58)."""
     return min(max(0.5 * predicted / (predicted - fall), 0.1), 0.5) if predicted > 0 else 0.5
 
 
-def _remember(pairs, s, y):
+def _remember(pairs: deque[Pair], s: NDArray, y: NDArray) -> None:
     """Keeps a pair if its curvature is positive, as the inverse Hessian needs it."""
     s, y = s.reshape(-1), y.reshape(-1)
     curvature = mx.nd.dot(s, y)

@@ -5,10 +5,14 @@ loop alone evaluates, counts passes, reports and stops, so that every optimiser 
 is never changed afterwards.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import NamedTuple, Optional
+from typing import Generator, NamedTuple, Protocol, Tuple
 
+from ..machine.aliases import NDArray
 from ..machine.mxnet import mx
 
 
@@ -16,10 +20,13 @@ class Step(NamedTuple):
     """What an optimiser asks and has. trial: the image whose loss and gradient it wants. image: what it would end with now.
     evaluated: the last image that it kept of those whose loss it knows, and loss, that loss; None before the first pass."""
 
-    trial: object
-    image: object
-    evaluated: object = None
-    loss: Optional[object] = None
+    trial: NDArray
+    image: NDArray
+    evaluated: NDArray | None = None
+    loss: NDArray | None = None
+
+
+Steps = Generator[Step, Tuple[NDArray, NDArray], None]  # what an optimiser yields, and (loss, gradient), which it is sent
 
 
 class Pass(NamedTuple):
@@ -33,15 +40,27 @@ class Pass(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """What a descent ends with. image: the last image, NDArray (B, 3, H, W), mean-subtracted RGB. evaluated: the last image
-    on the way there whose loss is known, and loss, that loss. losses: one float a pass, in order, trials that a line search
-    refused among them. stopped: ``change``, ``passes``, ``goal``, or ``descent`` where the optimiser finds no way down."""
+    """What a descent ends with. image: the last image, (B, 3, H, W), mean-subtracted RGB. evaluated: the last image on the
+    way there whose loss is known, and loss, that loss. losses: one a pass, in order, trials that a line search refused among
+    them. stopped: ``change``, ``passes``, ``goal``, or ``descent`` where the optimiser finds no way down."""
 
-    image: object
-    evaluated: object
+    image: NDArray
+    evaluated: NDArray
     loss: float
-    losses: list
+    losses: list[float]
     stopped: str
+
+
+class Differentiable(Protocol):
+    """What can be minimised: ``Problem``, or anything with its ``loss_and_gradient``."""
+
+    def loss_and_gradient(self, image: NDArray) -> tuple[NDArray, NDArray]: ...
+
+
+class Optimiser(Protocol):
+    """``SGD``, ``Adam`` or ``LBFGS``."""
+
+    def steps(self, image: NDArray) -> Steps: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,7 @@ class SGD:
     weight_decay: float
     rescale: float
 
-    def steps(self, image):
+    def steps(self, image: NDArray) -> Steps:
         """The generator, from an image (B, 3, H, W)."""
         velocity, step = mx.nd.zeros_like(image), Step(image, image)
         for done in count():
@@ -101,7 +120,7 @@ class Adam:
     beta2: float
     epsilon: float
 
-    def steps(self, image):
+    def steps(self, image: NDArray) -> Steps:
         """The generator, from an image (B, 3, H, W)."""
         mean, variance, step = mx.nd.zeros_like(image), mx.nd.zeros_like(image), Step(image, image)
         for done in count(1):
@@ -122,13 +141,19 @@ class Adam:
             step = Step(image, image, evaluated, loss)
 
 
-def descend(problem, image, optimiser, stop, callback=None, reached=None):
+def descend(
+    problem: Differentiable,
+    image: NDArray,
+    optimiser: Optimiser,
+    stop: Stop,
+    callback: Callable[[Pass], None] | None = None,
+    reached: Callable[[float, NDArray], bool] | None = None,
+) -> Descent:
     """Minimises the loss of a problem, beginning at image.
 
-    problem: ``Problem``, or anything with its ``loss_and_gradient``. image: NDArray (B, 3, H, W), left as it is.
-    optimiser: ``SGD``, ``Adam`` or ``LBFGS``. stop: ``Stop``. callback: called with a ``Pass`` after each.
-    reached: called with the loss and the image of each pass whose image was kept; true ends the descent, whatever ``stop``
-    says. Returns a ``Descent``. Raises FloatingPointError when the loss or the image is no longer finite.
+    image: (B, 3, H, W), left as it is. callback: called after each pass. reached: called with the loss and the image of each
+    pass whose image was kept; true ends the descent, whatever ``stop`` says. Raises FloatingPointError when the loss or the
+    image is no longer finite.
     """
     steps = optimiser.steps(image.copy())
     step, losses, stopped = next(steps), [], "passes"
@@ -161,4 +186,5 @@ def descend(problem, image, optimiser, stop, callback=None, reached=None):
                 stopped = "change"
                 break
             before = step.image
+    assert step.loss is not None  # as a descent has at least one pass
     return Descent(step.image, step.evaluated, float(step.loss.asscalar()), losses, stopped)

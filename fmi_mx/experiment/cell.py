@@ -1,9 +1,14 @@
 """The cells of a figure: which pictures it has, and what each is called."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Optional
+from typing import TYPE_CHECKING
 
 from ..files.finding import image_name
+
+if TYPE_CHECKING:  # experiment asks here for its cells
+    from .experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -15,21 +20,21 @@ class Cell:
     name: str
     method: str
     image: str
-    layers: tuple = ()
-    filter: Optional[int] = None
-    draw: Optional[int] = None
-    style: Optional[str] = None
-    predecessor: Optional[str] = None
+    layers: tuple[str, ...] = ()
+    filter: int | None = None
+    draw: int | None = None
+    style: str | None = None
+    predecessor: str | None = None
 
 
-def cells(experiment):
-    """The cells of a figure, in the order in which they are computed. Returns a list of ``Cell``."""
+def cells(experiment: Experiment) -> list[Cell]:
+    """The cells of a figure, in the order in which they are computed."""
     return _CELLS[experiment.method](experiment)
 
 
-def _fmi_cells(experiment):
+def _fmi_cells(experiment: Experiment) -> list[Cell]:
     """A chained cell stands behind its predecessor."""
-    found = []
+    found: list[Cell] = []
     for image in experiment.images:
         for layer in experiment.layers:
             predecessor = None
@@ -42,7 +47,7 @@ def _fmi_cells(experiment):
     return found
 
 
-def _rmci_cells(experiment):
+def _rmci_cells(experiment: Experiment) -> list[Cell]:
     return [
         Cell(f"{image_name(image)}.{layer}.draw{draw}", "rmci", image, (layer,), draw=draw)
         for image in experiment.images
@@ -51,7 +56,7 @@ def _rmci_cells(experiment):
     ]
 
 
-def _cells_by_layer(experiment):
+def _cells_by_layer(experiment: Experiment) -> list[Cell]:
     """For methods that have one picture a layer: inversion and maps."""
     return [
         Cell(f"{image_name(image)}.{layer}.{experiment.method}", experiment.method, image, (layer,))
@@ -60,7 +65,7 @@ def _cells_by_layer(experiment):
     ]
 
 
-def _purposeful_cells(experiment):
+def _purposeful_cells(experiment: Experiment) -> list[Cell]:
     return _style_pictures(experiment) + [
         Cell(f"{image_name(image)}.{image_name(style)}.{layer}.purposeful", "purposeful", image, (layer,), style=style)
         for image in experiment.images
@@ -69,7 +74,7 @@ def _purposeful_cells(experiment):
     ]
 
 
-def _transfer_cells(experiment):
+def _transfer_cells(experiment: Experiment) -> list[Cell]:
     layers = (*experiment.style_layers, experiment.content_layer)
     return _style_pictures(experiment) + [
         Cell(f"{image_name(image)}.{image_name(style)}.{loss}", loss, image, layers, style=style)
@@ -79,12 +84,12 @@ def _transfer_cells(experiment):
     ]
 
 
-def _style_pictures(experiment):
+def _style_pictures(experiment: Experiment) -> list[Cell]:
     """The style images as they go with the first content image."""
     return [Cell(f"{image_name(style)}.style", "picture", experiment.images[0], style=style) for style in experiment.styles]
 
 
-def _images_cells(experiment):
+def _images_cells(experiment: Experiment) -> list[Cell]:
     return [Cell(f"{image_name(image)}.content", "picture", image) for image in experiment.images]
 
 

@@ -1,6 +1,10 @@
 """Readers of the entries of an experiment's lists: images, layers, filters."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Callable
+from typing import Any
 
 from ..errors import InputError, shown
 from ..files.finding import image_name
@@ -8,12 +12,12 @@ from ..files.readers import file_bytes, one_line
 from ..network import vgg19
 
 
-def one(read):
+def one(read: Callable[[object], Any]) -> Callable[[object], list[Any]]:
     """A reader of one value as one of a list's entries."""
     return lambda value: [read(value)]
 
 
-def image(value):
+def image(value: object) -> list[str]:
     """The name or path of an image, as a list of one."""
     if not isinstance(value, str) or not value:
         raise InputError(f"must be the name or path of an image, is {shown(value)}")
@@ -24,7 +28,7 @@ def image(value):
     return [value]
 
 
-def layer(value):
+def layer(value: object) -> str:
     """The name of a layer."""
     if not isinstance(value, str):
         raise InputError(f"must be the name of a layer such as relu4_2, is {shown(value)}")
@@ -32,7 +36,7 @@ def layer(value):
     return value
 
 
-def filters(value):
+def filters(value: object) -> list[int]:
     """A filter's number, or a range ``first-last`` with both ends, as a list."""
     ends = re.fullmatch(r"([0-9]{1,3})-([0-9]{1,3})", value) if isinstance(value, str) else None
     if ends and int(ends[1]) <= int(ends[2]) < 512:

@@ -1,24 +1,32 @@
 """A figure's YAML file -> an Experiment. Everything that a file can get wrong is refused here, by name."""
 
+from __future__ import annotations
+
 import json
 import math
 import unicodedata
+from collections.abc import Callable, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any
 
-from ..descent.optimisers import Stop
+from ..descent.lbfgs import LBFGS
+from ..descent.optimisers import SGD, Adam, Stop
 from ..errors import InputError, as_line, shown
 from ..files.plain_yaml import read_data
 from ..files.readers import choice, file_bytes, mapping, read_keys
 from ..files.whole import LONGEST
+from ..machine.aliases import AnyPath
 from ..network import vgg19
-from .cell import cells
-from .overlay import EXPERIMENTS, lay_over
+from .cell import Cell, cells
+from .overlay import EXPERIMENTS, lay_over, lay_under
 from .schemas import SCHEMAS
 
 FIG3 = EXPERIMENTS / "fig3.yaml"
+_KEYS = sorted({key for schema in SCHEMAS.values() for key in schema} - {"descent"})  # that a preset may have
 PICTURES = 50_000  # that one experiment may have: as many as all filters of all 16 layers from nine images
+
+_NO_KEY: Any = None  # of a field whose key the method does not have
 
 
 @dataclass(frozen=True)
@@ -28,60 +36,63 @@ class Experiment:
 
     figure: str
     method: str
-    images: tuple
+    images: tuple[str, ...]
     long_edge: int
     pixels: str
-    credits: Optional[dict] = None
-    layers: Optional[tuple] = None
-    filters: Optional[tuple] = None
-    isolated: Optional[int] = None
-    target: Optional[str] = None
-    draws: Optional[int] = None
-    draw: Optional[str] = None
-    styles: Optional[tuple] = None
-    style_size: Optional[str] = None
-    losses: Optional[tuple] = None
-    content_layer: Optional[str] = None
-    style_layers: Optional[tuple] = None
-    alpha: Optional[float] = None
-    beta: Optional[float] = None
-    normalise: Optional[str] = None
-    pool: Optional[str] = None
-    precision: Optional[str] = None
-    seed: Optional[int] = None
-    start: Optional[float] = None
-    optimiser: Optional[object] = None
-    stop: Optional[Stop] = None
-    denoise: Optional[float] = None
+    credits: dict[str, str] = _NO_KEY
+    layers: tuple[str, ...] = _NO_KEY
+    filters: tuple[int, ...] = _NO_KEY
+    isolated: int = _NO_KEY
+    target: str = _NO_KEY
+    draws: int = _NO_KEY
+    draw: str = _NO_KEY
+    styles: tuple[str, ...] = _NO_KEY
+    style_size: str = _NO_KEY
+    losses: tuple[str, ...] = _NO_KEY
+    content_layer: str = _NO_KEY
+    style_layers: tuple[str, ...] = _NO_KEY
+    alpha: float = _NO_KEY
+    beta: float = _NO_KEY
+    normalise: str = _NO_KEY
+    pool: str = _NO_KEY
+    precision: str = _NO_KEY
+    seed: int = _NO_KEY
+    start: float = _NO_KEY
+    optimiser: SGD | Adam | LBFGS = _NO_KEY
+    stop: Stop = _NO_KEY
+    denoise: float = _NO_KEY
 
 
-def load_experiment(path, /, **overrides):
+def load_experiment(path: AnyPath, /, **overrides: Any) -> Experiment:
     """Reads an experiment.
 
-    path: YAML file. overrides: values that replace the file's, by key; a dotted key as ``**{"optimiser.clip": 5}``; and
+    path: a YAML file. overrides: values that replace the file's, by key; a dotted key as ``**{"optimiser.clip": 5}``; and
     ``preset``, the name of a file of values that is laid over it first.
-    Returns an ``Experiment``. Raises InputError, naming the file and the key, for anything unknown, missing or not allowed.
+    Raises InputError, naming the file and the key, for anything unknown, missing or not allowed.
     """
     path = Path(path)
     try:
         data = read_data(path)
         if "preset" in data:
             raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
+        if "descent" in data and "method" not in data:
+            raise InputError(f"is a descent; an experiment has it by its key descent: {path.stem}")
         data = _complete(data)
-        lay_over(data, overrides, sorted({key for schema in SCHEMAS.values() for key in schema}))
+        lay_over(data, overrides, _KEYS)
         return from_data(data)
     except InputError as error:
         raise InputError(f"experiment {as_line(str(path))}: {error}") from error
 
 
-def from_data(data):
+def from_data(data: object) -> Experiment:
     """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
-    experiment = Experiment(**read_keys(_complete(mapping(data)), _schema(data)))
+    given = mapping(data)
+    experiment = Experiment(**read_keys(_complete(given), _schema(given), optional=("descent",)))
     _check_together(experiment)
     return experiment
 
 
-def check_filters(experiment, width=1):
+def check_filters(experiment: Experiment, width: float = 1) -> None:
     """Raises InputError where a layer lacks a filter that the experiment names, in the network of this width."""
     isolated = () if experiment.isolated is None else (experiment.isolated,)
     for layer in experiment.layers or ():
@@ -89,7 +100,7 @@ def check_filters(experiment, width=1):
             vgg19.check_filter(layer, l, width)
 
 
-def as_data(experiment):
+def as_data(experiment: Experiment) -> dict[str, Any]:
     """An experiment as JSON and YAML hold it: tuples as lists, without the keys that its method does not have; the
     optimiser's name is its class's in lower case."""
     data = json.loads(json.dumps(asdict(experiment)))
@@ -99,16 +110,18 @@ def as_data(experiment):
     return data
 
 
-def _complete(data):
-    """The data with the keys that users' files from before them lack; they mean the authors' way."""
-    if "precision" in _schema(data):
+def _complete(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with those of the descent that they name, and with the keys that users' files from before them lack; they
+    mean the authors' way."""
+    if "descent" in _schema(data):
+        data = lay_under(data, _KEYS)
         data = {**data, "precision": data.get("precision", "float32")}
     if isinstance(data.get("stop"), dict):
         data = {**data, "stop": {"every": 1, **data["stop"]}}
     return data
 
 
-def _schema(data):
+def _schema(data: dict[str, Any]) -> dict[str, Callable[[object], Any]]:
     """The keys, with their readers, of the method that the file names."""
     if "method" not in data:
         raise InputError(f"key 'method' is missing; it is one of {', '.join(SCHEMAS)}")
@@ -118,7 +131,7 @@ def _schema(data):
         raise InputError(f"method: {error}") from error
 
 
-def check_number(**lists):
+def check_number(**lists: Sized) -> None:
     """Raises InputError where a picture for each combination of the lists' values would be more than ``PICTURES``."""
     sizes = [len(values) for values in lists.values()]
     if math.prod(sizes) > PICTURES:
@@ -126,7 +139,7 @@ def check_number(**lists):
         raise InputError(f"{asked} are {math.prod(sizes)} pictures; at most {PICTURES} can be asked for at once")
 
 
-def _check_together(experiment):
+def _check_together(experiment: Experiment) -> None:
     """What no key can say alone: how many cells there are, filters that a layer has, sizes that a layer needs, names that
     are told apart."""
     _check_all_combinations(experiment)
@@ -139,16 +152,16 @@ def _check_together(experiment):
         raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
 
 
-def _check_all_combinations(experiment):
+def _check_all_combinations(experiment: Experiment) -> None:
     draws = range(experiment.draws or 0)
     lists = {key: getattr(experiment, key) for key in ("images", "styles", "layers", "filters", "losses")}
     check_number(**{key: values for key, values in {**lists, "draws": draws}.items() if values})
 
 
-def _check_names(found):
+def _check_names(found: list[Cell]) -> None:
     """Raises InputError unless each cell has a name that its files can have and that no other cell's files have, also on a
     disk that takes capitals for small letters, and letters with their accents for letters and accents."""
-    first = {}
+    first: dict[str, Cell] = {}
     for cell in found:
         if file_bytes(cell.name) + LONGEST > 255:
             raise InputError(f"the name {shown(cell.name)} of {_made_of(cell)} is too long for a file; rename an image")
@@ -159,5 +172,5 @@ def _check_names(found):
             raise InputError(f"{both} give two pictures the name {shown(other.name)}{also}; rename an image")
 
 
-def _made_of(cell):
+def _made_of(cell: Cell) -> str:
     return f"image {shown(cell.image)}" + (f" in style {shown(cell.style)}" if cell.style else "")

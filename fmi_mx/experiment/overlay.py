@@ -1,6 +1,10 @@
-"""What is laid over an experiment's data: presets, and single values."""
+"""What is laid under an experiment's data and over it: the descent that it names, presets, and single values."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, as_line, nearest, shown
 from ..files.plain_yaml import read_data, read_text
@@ -12,7 +16,24 @@ EXPERIMENTS = _CLONE if _CLONE.is_dir() else _PACKAGE / "experiments"  # where s
 OPTIMISERS = EXPERIMENTS / "optimisers.yaml"  # the settings that each optimiser starts from
 
 
-def lay_over(data, overrides, known):
+def lay_under(data: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """An experiment's data on top of those of the file that its key ``descent`` names, which stands for them.
+
+    data: left as they are; plain keys replace the descent's, and dotted ones a part of them. known: the keys that a descent
+    may have. Raises InputError for a descent that is not there, and for a dotted key that it does not have.
+    """
+    if "descent" not in data:
+        return data
+    _check_keys(data)
+    whole = {key: value for key, value in data.items() if key != "descent" and "." not in key}
+    laid = {**dict.fromkeys([*whole, *known]), "optimiser": {"name": None}}
+    _lay_file(laid, "descent", data["descent"], known)
+    laid.update(whole)
+    _replace_all(laid, {key: value for key, value in data.items() if "." in key})
+    return {key: value for key, value in laid.items() if key in whole or value is not None}
+
+
+def lay_over(data: dict[str, Any], overrides: Mapping[str, object], known: Collection[str]) -> None:
     """Replaces values of an experiment's data, in place.
 
     overrides: dotted key -> value. Two come first, whatever their places: ``preset``, the name of a file of the clone's
@@ -21,13 +42,12 @@ def lay_over(data, overrides, known):
     """
     overrides = dict(overrides)
     if "preset" in overrides:
-        _lay_preset(data, overrides.pop("preset"), known)
+        _lay_file(data, "preset", overrides.pop("preset"), known)
     _check_keys(overrides)
-    for key in sorted(overrides, key=lambda key: key != "optimiser.name"):
-        _replace(data, key, overrides[key])
+    _replace_all(data, overrides)
 
 
-def _check_keys(keys):
+def _check_keys(keys: Iterable[str]) -> None:
     """Refuses keys of which one holds another: whether ``stop`` or ``stop.passes`` counts, only their order could say."""
     all_parts = sorted(key.split(".") for key in keys)
     for parts, following in zip(all_parts, [*all_parts[1:], []]):
@@ -38,36 +58,42 @@ def _check_keys(keys):
             raise InputError(f"keys {both} are both to be set, and one holds the other; set one of them")
 
 
-def _lay_preset(data, preset, known):
-    """A preset replaces what it shares with the experiment, by plain or dotted keys; its others are for other methods."""
+def _lay_file(data: dict[str, Any], kind: str, named: object, known: Collection[str]) -> None:
+    """A preset or a descent replaces what it shares with the experiment; its others are for other methods. kind: the key
+    that says what the file is."""
     try:
-        if not isinstance(preset, str):
+        if not isinstance(named, str):
             raise InputError("is no name")
-        values = read_data(preset if Path(preset).suffix else EXPERIMENTS / f"{preset}.yaml")
-        if values.pop("preset", None) is None:
-            raise InputError("is not a preset, which has the key 'preset'")
+        values = read_data(named if Path(named).suffix else EXPERIMENTS / f"{named}.yaml")
+        if values.pop(kind, None) is None:
+            raise InputError(f"is not a {kind}, which has the key '{kind}'")
         _check_keys(values)
-        for key, value in values.items():
+        for key in values:
             first = key.split(".")[0]
             if first not in known:
                 raise InputError(f"unknown key {shown(key)}{nearest(first, known)}; known are {', '.join(known)}")
-            if first in data:
-                _replace(data, key, value)
+        _replace_all(data, {key: value for key, value in values.items() if key.split(".")[0] in data})
     except InputError as error:
-        there, named = _presets(), as_line(preset) if isinstance(preset, str) else shown(preset)
-        raise InputError(f"preset {named}: {error}; there are {', '.join(there)}{nearest(preset, there)}") from error
+        there, what = _files(kind), as_line(named) if isinstance(named, str) else shown(named)
+        raise InputError(f"{kind} {what}: {error}; there are {', '.join(there)}{nearest(named, there)}") from error
 
 
-def _presets():
-    """The names of the clone's presets."""
-    return [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if "\npreset:" in read_text(path)]
+def _files(kind: str) -> list[str]:
+    """The names of the clone's presets or descents."""
+    return [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if f"\n{kind}: {path.stem}\n" in read_text(path)]
 
 
-def _replace(data, key, value):
+def _replace_all(data: dict[str, Any], values: Mapping[str, object]) -> None:
+    """Replaces the values of dotted keys, the optimiser's name first: it brings settings that others may change."""
+    for key in sorted(values, key=lambda key: key != "optimiser.name"):
+        _replace(data, key, values[key])
+
+
+def _replace(data: dict[str, Any], key: str, value: object) -> None:
     """Replaces the value of a dotted key; only keys that the file has can be replaced. Another optimiser brings its own
     settings with it."""
     *parents, last = key.split(".")
-    place = data
+    place: Any = data
     for parent in parents:
         place = place.get(parent) if isinstance(place, dict) else None
     if not isinstance(place, dict) or last not in place:

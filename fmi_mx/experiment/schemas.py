@@ -1,5 +1,10 @@
 """The keys that an experiment has by its method, each with the reader that says what is allowed."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Dict
+
 from ..descent.lbfgs import LBFGS
 from ..descent.optimisers import SGD, Adam, Stop
 from ..errors import InputError, shown
@@ -10,13 +15,15 @@ from ..method import codes, losses
 from ..network import vgg19
 from . import entries
 
+_Readers = Dict[str, "Callable[[object], Any]"]
 
-def _credits(value):
+
+def _credits(value: object) -> dict[str, str]:
     """Whom an image is from, by its name; also of images that are not shown."""
     return {text(image): text(credit) for image, credit in mapping(value).items()}
 
 
-def _box(value):
+def _box(value: object) -> tuple[float, float] | None:
     """The lowest and the highest pixel value, or null for no box."""
     if value is None:
         return None
@@ -28,12 +35,12 @@ def _box(value):
     return low, high
 
 
-def _probes(value):
+def _probes(value: object) -> tuple[int, ...]:
     """Numbers of steps, which may be none."""
     return list_of(entries.one(whole(0, 10**6)))(value) if value != [] else ()
 
 
-_OPTIMISERS = {
+_OPTIMISERS: dict[str, tuple[Callable[..., SGD | Adam | LBFGS], _Readers]] = {
     "sgd": (
         SGD,
         {
@@ -70,32 +77,33 @@ _OPTIMISERS = {
 }
 
 
-def _optimiser(value):
-    name_alone = {"name": mapping(value).get("name")}
-    kind, schema = _OPTIMISERS[read_keys(name_alone, {"name": choice(*_OPTIMISERS)})["name"]]
-    settings = read_keys(value, {"name": text, **schema})
+def _optimiser(value: object) -> SGD | Adam | LBFGS:
+    given = mapping(value)
+    kind, schema = _OPTIMISERS[read_keys({"name": given.get("name")}, {"name": choice(*_OPTIMISERS)})["name"]]
+    settings = read_keys(given, {"name": text, **schema})
     del settings["name"]
     return kind(**settings)
 
 
-def _stop(value):
+def _stop(value: object) -> Stop:
     schema = {"passes": whole(1, 10**6), "change": number(0), "every": whole(1, 10**6)}
     return Stop(**read_keys(mapping(value), schema))
 
 
-_LAYERS = {"layers": list_of(entries.one(entries.layer))}
-_STYLE = {"styles": list_of(entries.image), "style_size": choice(*images.STYLE_SIZES)}
-_EVERY = {
+_LAYERS: _Readers = {"layers": list_of(entries.one(entries.layer))}
+_STYLE: _Readers = {"styles": list_of(entries.image), "style_size": choice(*images.STYLE_SIZES)}
+_EVERY: _Readers = {
     "figure": name,
     "method": text,
     "images": list_of(entries.image),
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "pixels": choice(*images.PIXELS),
 }
-_POOL = {"pool": choice(*vgg19.POOLINGS)}
-_DESCENT = {
+_POOL: _Readers = {"pool": choice(*vgg19.POOLINGS)}
+_DESCENT: _Readers = {
     **_EVERY,
     **_POOL,
+    "descent": text,  # stands for the keys of the file that it names, and is not there any more when these are read
     "precision": choice(*precision.PRECISIONS),
     "seed": whole(0, 2**63),
     "start": number(0, above=True),
@@ -104,7 +112,7 @@ _DESCENT = {
     "denoise": number(0),
 }
 # The keys of each method, each with its reader.
-SCHEMAS = {
+SCHEMAS: dict[str, _Readers] = {
     "fmi": {**_DESCENT, **_LAYERS, "filters": list_of(entries.filters), "target": choice("paper", "authors")},
     "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1, 1000), "draw": choice(*codes.DRAWS)},
     "inversion": {**_DESCENT, **_LAYERS},

@@ -1,18 +1,20 @@
 """Lays the stored cells of a run out as the paper does: parts below one another, each a grid of pictures with labels."""
 
+from __future__ import annotations
+
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import List
 
 import numpy as np
 
 from ..errors import InputError
 from ..files import store, whole
-from ..runs.finished import read_run
+from ..machine.aliases import AnyPath
+from ..runs.finished import Finished, read_run
 from . import layouts
-from .canvas import Figure, plain, png, shortened, wrapped
-from .layouts import Blank, Part
+from .canvas import Axes, Figure, plain, png, shortened, wrapped
+from .layouts import Blank, Part, Picture, Rows
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
@@ -24,12 +26,12 @@ LARGEST = 2.5  # inches of a picture's width, where there are few columns
 LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 
 
-def draw(folder, finished=None):
+def draw(folder: AnyPath, finished: Finished | None = None) -> Path:
     """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
     stands the word.
 
-    finished: the ``Finished`` of the folder, where it has been read. Returns the path. Raises InputError where the folder
-    holds no finished run.
+    finished: of the folder, where it has been read. Returns the path. Raises InputError where the folder holds no finished
+    run.
     """
     folder = Path(folder)
     finished = finished or read_run(folder)
@@ -38,7 +40,7 @@ def draw(folder, finished=None):
     return path
 
 
-def check_place(folder):
+def check_place(folder: AnyPath) -> None:
     """Raises InputError where the figure of a run's folder could not be written when the run is done."""
     path = _place(Path(folder))
     there = next(parent for parent in path.parents if parent.exists())
@@ -46,12 +48,12 @@ def check_place(folder):
         raise InputError(f"the figure cannot be written as {path}; give another folder with --out")
 
 
-def _note(width):
+def _note(width: float) -> str:
     """What a figure says on its face: nothing for the paper's network."""
     return "" if width == 1 else f"small network, {Fraction(width)} of VGG-19's filters: not the paper's"
 
 
-def _place(folder):
+def _place(folder: Path) -> Path:
     """Where the figure of a run's folder goes: beside it, or beside the link to it that was given."""
     folder = folder.absolute()
     folder = folder.resolve() if folder.name == ".." else folder.parent.resolve() / folder.name
@@ -60,33 +62,34 @@ def _place(folder):
     return folder.with_name(f"{folder.name}.png")
 
 
-def _parts(finished, folder):
+def _parts(finished: Finished, folder: Path) -> list[Part]:
     """The parts of a figure, out of the cells of a run's folder. What another run has replaced since is missing too."""
     pictures = {name: store.read_picture(folder, record) for name, record in finished.records.items()}
     shape = next((picture.shape[:2] for picture in pictures.values() if picture is not None), (1, 1))
 
-    def blank(name):
+    def blank(name: str) -> Blank:
         return Blank(shape, "failed" if name in finished.failed else "missing")
 
-    def array(name, key):
+    def array(name: str, key: str) -> Picture:
         return blank(name) if pictures.get(name) is None else store.read_array(folder, name, key)
 
-    def picture(name):
-        return blank(name) if pictures.get(name) is None else pictures[name]
+    def picture(name: str) -> Picture:
+        found = pictures.get(name)
+        return blank(name) if found is None else found
 
     if finished.experiment["method"] == "maps":
         return layouts.maps_parts(finished.experiment, array)
     return layouts.LAYOUTS[finished.experiment["method"]](finished.experiment, picture)
 
 
-def grid(parts: List[Part], note=""):
-    """Draws parts below one another, note above them. Returns the PNG's bytes."""
+def grid(parts: list[Part], note: str = "") -> bytes:
+    """Draws parts below one another, note above them. Returns the PNG."""
     return png(lay_out(parts, note))
 
 
 @plain()
-def lay_out(parts: List[Part], note=""):
-    """Parts below one another, as a matplotlib ``Figure``; above them the note, where there is one."""
+def lay_out(parts: list[Part], note: str = "") -> Figure:
+    """Parts below one another, as a matplotlib figure; above them the note, where there is one."""
     parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
     columns = max(len(pictures) for part in parts for _, pictures in part.rows)
     width = min((WIDTH - LEFT) / columns, LARGEST)
@@ -94,11 +97,11 @@ def lay_out(parts: List[Part], note=""):
     parts = [part._replace(title=wrapped(part.title, page - GAP, SIZE)) for part in parts]
     note = wrapped(note, page - GAP, SIZE)
     heights = [width * _tallest(part) for part in parts]
-    above = note and NOTE + LINE * note.count("\n")
-    total = sum(TOP + len(part.rows) * height + _below(part) for part, height in zip(parts, heights)) + (above or 0)
+    above = NOTE + LINE * note.count("\n") if note else 0.0
+    total = sum(TOP + len(part.rows) * height + _below(part) for part, height in zip(parts, heights)) + above
     dpi = min(DPI, LARGEST_PIXELS / total)
     figure = Figure(figsize=(page, total), dpi=dpi)
-    top = total - (above or 0)
+    top = total - above
     if note:
         figure.text(0.5, 1 - above / 2 / total, note, ha="center", va="center", fontsize=SIZE, color="firebrick")
     for part, height in zip(parts, heights):
@@ -107,22 +110,22 @@ def lay_out(parts: List[Part], note=""):
     return figure
 
 
-def _below(part):
+def _below(part: Part) -> float:
     """Inches below the pictures of a part, for its title."""
     return BOTTOM + LINE * part.title.count("\n")
 
 
-def _wrapped(rows):
+def _wrapped(rows: Rows) -> Rows:
     """Rows of at most COLUMNS pictures."""
     return [(label, row[i : i + COLUMNS]) for label, row in rows for i in range(0, len(row), COLUMNS)]
 
 
-def _tallest(part):
+def _tallest(part: Part) -> float:
     """Height over width of the part's tallest picture, which gives its rows their height."""
     return max(picture.shape[0] / picture.shape[1] for _, row in part.rows for _, picture in row)
 
 
-def _draw_part(figure, top, part, cell_width, cell_height):
+def _draw_part(figure: Figure, top: float, part: Part, cell_width: float, cell_height: float) -> None:
     """One part. top: inches above the figure's lower edge; sizes too."""
     width, height = figure.get_size_inches()
     first, gap = [label for label, _ in part.rows[0][1]], min(GAP, cell_height / 10)
@@ -146,7 +149,7 @@ def _draw_part(figure, top, part, cell_width, cell_height):
     figure.text(0.5, below / height, part.title, ha="center", va="center", fontsize=SIZE)
 
 
-def _show(axis, picture):
+def _show(axis: Axes, picture: Picture) -> None:
     """A picture in its own shape, or the words of a blank."""
     if isinstance(picture, Blank):
         axis.imshow(np.full((*picture.shape, 3), BLANK, np.uint8))

@@ -1,12 +1,16 @@
 """Pixels of image files, by OpenCV."""
 
+from __future__ import annotations
+
 import mmap
 import re
+from types import ModuleType
 
 import numpy as np
 
 from ..errors import InputError, as_line
-from .header import check_whole
+from ..machine.aliases import AnyPath
+from .header import Header, check_whole
 from .quiet import captured
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -14,7 +18,7 @@ _ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # kinds of a PNG's chunks
 _DAMAGE = re.compile(rb"Corrupt JPEG data[^\n]*")  # as libjpeg says, and then goes on
 
 
-def opencv():
+def opencv() -> ModuleType:
     """OpenCV, imported at its first use: where its own libraries are missing, `fmi doctor` has to run all the same."""
     try:
         import cv2
@@ -24,11 +28,11 @@ def opencv():
     return cv2
 
 
-def decoded(path, flags):
+def decoded(path: AnyPath, flags: int) -> tuple[np.ndarray | None, bytes]:
     """An image file as OpenCV decodes it. flags: ``cv2.IMREAD_...``.
 
     Returns (pixels, said): BGR as ``cv2.imdecode`` has them, or None where the file is gone, damaged or of no kind that
-    OpenCV reads; and what the libraries below it wrote meanwhile, bytes. Raises MemoryError.
+    OpenCV reads; and what the libraries below it wrote meanwhile. Raises MemoryError.
     """
     cv2 = opencv()
     with captured() as said:
@@ -47,7 +51,7 @@ def decoded(path, flags):
     return pixels, bytes(said)
 
 
-def _decoded_once(cv2, path, flags):
+def _decoded_once(cv2: ModuleType, path: AnyPath, flags: int) -> np.ndarray | None:
     """Pixels in memory that NumPy owns, or None: before OpenCV 4.11, for a TIFF on its side, and for a path not in UTF-8."""
     try:
         str(path).encode()  # OpenCV would crash
@@ -56,7 +60,7 @@ def _decoded_once(cv2, path, flags):
         return None
 
 
-def still_png(path):
+def still_png(path: AnyPath) -> bytes | None:
     """The bytes of an animated PNG without its animation, or None for any other file: OpenCV 4.11 gives some with four
     channels, and crashes on damaged ones. Raises ValueError for what is no chunk, and for one longer than the file, to
     which OpenCV gives up to 4 GB."""
@@ -76,11 +80,11 @@ def still_png(path):
         return b"".join(data[start:end] for start, end in kept) if animated else None
 
 
-def whole_pixels(path, header):
+def whole_pixels(path: AnyPath, header: Header) -> np.ndarray:
     """All pixels of an image file, uint8 (H, W, 3) BGR, turned as EXIF says.
 
-    header: ``Header`` of the file. Raises InputError where it is damaged, where OpenCV does not read its kind, and where
-    pixels are transparent; and MemoryError.
+    header: the file's. Raises InputError where it is damaged, where OpenCV does not read its kind, and where pixels are
+    transparent; and MemoryError.
     """
     cv2, name = opencv(), as_line(str(path))
     check_whole(path, header)
@@ -89,7 +93,7 @@ def whole_pixels(path, header):
     return turned(_undamaged(path, name, cv2.IMREAD_COLOR), header.turn)
 
 
-def turned(pixels, orientation):
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Pixels (H, W, 3) turned and mirrored as EXIF's orientation, 1 to 8, says; themselves for 1."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
@@ -98,7 +102,7 @@ def turned(pixels, orientation):
     return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
-def _undamaged(path, name, flags):
+def _undamaged(path: AnyPath, name: str, flags: int) -> np.ndarray:
     """The pixels of a file, as ``decoded``. Raises InputError where there are none, and where libjpeg finds damage: OpenCV
     takes what it makes of it."""
     pixels, said = decoded(path, flags)
@@ -109,9 +113,9 @@ def _undamaged(path, name, flags):
     return pixels
 
 
-def _check_opaque(raw, name):
+def _check_opaque(raw: np.ndarray, name: str) -> None:
     """Raises InputError for transparent pixels, and where there may be some in what OpenCV gives no fourth channel."""
-    if raw.ndim < 3 or raw.shape[2] < 4:
+    if raw.ndim < 3 or raw.shape[-1] < 4:
         raise InputError(f"image {name}: has transparency of a kind that is not read; flatten it onto a background first")
     if raw[..., 3].min() < np.iinfo(raw.dtype).max:
         raise InputError(f"image {name}: has transparent pixels, which have no colour; flatten it onto a background first")

@@ -1,14 +1,19 @@
 """Downloads with a checksum: the weights and the images, from the addresses that sources.yaml lists."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Callable, TypeVar
 
 import requests
 from tqdm import tqdm
 
 from ..errors import InputError, as_line, nearest, shown
+from ..machine.aliases import AnyPath
 from .sources import CHECKSUMS, LARGEST
 from .whole import aside
 
@@ -16,8 +21,10 @@ TRIES = 3
 TIMEOUT = 30  # seconds without a byte
 PICTURE = 100_000_000  # bytes that an image or a panel may have
 
+_Read = TypeVar("_Read")
 
-def fetch(entry, folder, most=LARGEST):
+
+def fetch(entry: Mapping[str, Any], folder: AnyPath, most: int = LARGEST) -> tuple[Path, bool]:
     """Downloads one entry of a sources.yaml, unless its file is there and right.
 
     folder: where the file goes. most: bytes after which a download is given up whose entry does not say how many it has.
@@ -36,7 +43,9 @@ def fetch(entry, folder, most=LARGEST):
     return path, False
 
 
-def fetch_first(sources, folder, read, only=None):
+def fetch_first(
+    sources: Mapping[str, Mapping[str, Any]], folder: AnyPath, read: Callable[[Path], _Read], only: str | None = None
+) -> Iterator[str | tuple[_Read, Path | None]]:
     """Downloads the first source that arrives whole and right and can be read.
 
     sources: as ``read_sources`` returns them. read: called with the file's path; where it raises InputError, what was
@@ -64,7 +73,7 @@ def fetch_first(sources, folder, read, only=None):
     )
 
 
-def checksums(path):
+def checksums(path: AnyPath) -> dict[str, str]:
     """The checksums of a file, kind -> hexadecimal; ``git_blob_sha1`` is git's name for the content in its trees."""
     path = Path(path)
     digests = {kind: hashlib.new(kind) for kind in ("sha256", "sha1", "md5")}
@@ -76,7 +85,7 @@ def checksums(path):
     return {kind: digest.hexdigest() for kind, digest in digests.items()}
 
 
-def wrong(path, entry):
+def wrong(path: AnyPath, entry: Mapping[str, Any]) -> str:
     """What is wrong with a file by the checksums (and ``bytes``) that its entry has, or an empty string. A file
     whose entry has no checksum is wrong."""
     size = Path(path).stat().st_size
@@ -90,7 +99,7 @@ def wrong(path, entry):
     return "" if kinds else "no checksum of it is known"
 
 
-def _try(read, path, downloaded):
+def _try(read: Callable[[Path], _Read], path: Path, downloaded: bool) -> _Read:
     """What read makes of a file, which is deleted where it was downloaded and cannot be read."""
     try:
         return read(path)
@@ -100,7 +109,8 @@ def _try(read, path, downloaded):
         raise
 
 
-def _download(entry, path, most):
+def _download(entry: Mapping[str, Any], path: Path, most: int) -> None:
+    failure: Exception
     for attempt in range(1, TRIES + 1):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +135,7 @@ def _download(entry, path, most):
     ) from failure
 
 
-def _bring(url, part, most):
+def _bring(url: str, part: Path, most: int) -> None:
     """Writes what an address answers, as it comes, into a file. Raises OSError for an answer of more than most bytes."""
     as_it_is = {"Accept-Encoding": "identity"}  # a few compressed bytes can be any number
     with requests.get(url, stream=True, timeout=TIMEOUT, headers=as_it_is, hooks={"response": _leave_body}) as answer:
@@ -144,7 +154,7 @@ def _bring(url, part, most):
                 bar.update(len(block))
 
 
-def _leave_body(answer, **_):
+def _leave_body(answer: requests.Response, **_: object) -> None:
     """What a redirection says beside its address has no end that could be relied on, and nobody reads it."""
     if answer.is_redirect:
         answer.close()

@@ -1,11 +1,14 @@
 """Which file an image's name means."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 
 import skimage
 
 from ..errors import InputError, as_line, nearest, shown
+from ..machine.aliases import AnyPath
 from .readers import one_line
 
 PACKAGED = Path(skimage.__file__).with_name("data")  # coffee, astronaut and others that scikit-image carries
@@ -13,15 +16,15 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 LISTED = 20  # names that a message lists
 
 
-def image_name(image):
+def image_name(image: AnyPath) -> str:
     """The name that an image, given by name or by path, has in the names of cells: without its folder and without a suffix
     of ``IMAGE_SUFFIXES``, in any case."""
     path = Path(image)
     return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
 
 
-def find_image(name, folder):
-    """The file of an image. Returns a Path.
+def find_image(name: str, folder: AnyPath) -> Path:
+    """The file of an image.
 
     name: in this order, a path, with a folder or a suffix in it; the name of a file in folder, with its suffix or without
     (``IMAGE_SUFFIXES``, in any case; other dots belong to the name); or of one in ``PACKAGED``. Raises InputError, which
@@ -47,7 +50,7 @@ def find_image(name, folder):
     )
 
 
-def _named(name, folder):
+def _named(name: str, folder: Path) -> Path | None:
     """The image of that name in a folder, or None. Raises InputError where two have it."""
     files = _images_in(folder)
     found = [file for file in files if file.name == name] or [
@@ -59,12 +62,12 @@ def _named(name, folder):
     return found[0] if found else None
 
 
-def _lowered(name):
+def _lowered(name: str) -> str:
     """A name with its image suffix in lower case."""
     return image_name(name) + name[len(image_name(name)) :].lower()
 
 
-def _images_in(folder):
+def _images_in(folder: Path) -> list[Path]:
     """The image files of a folder, by their suffixes, in the order of their names; none where it cannot be read."""
     try:
         return sorted(file for file in folder.iterdir() if image_name(file.name) != file.name and os.path.isfile(file))
@@ -72,7 +75,7 @@ def _images_in(folder):
         return []
 
 
-def _hint(name, there):
+def _hint(name: str, there: list[str]) -> str:
     """What to do about a name that none of the images in the folder has."""
     if not there:
         return "no images there; `fmi images fetch` gets the paper's, and `make demo` needs none"

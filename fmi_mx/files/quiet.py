@@ -1,18 +1,21 @@
 """What C libraries write to stderr, which no Python stream sees: kept from the terminal, and read."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 
 _SAID = 65536  # bytes that a pipe holds; what is written beyond them is lost
 _ONE_AT_A_TIME = threading.Lock()  # file descriptor 2 is the process's only one
 
 
 @contextlib.contextmanager
-def captured():
+def captured() -> Iterator[bytearray]:
     """A block in which nothing that is written to file descriptor 2 gets to the terminal.
 
-    Yields a bytearray, which has what was written when the block has ended.
+    What it yields has what was written when the block has ended.
     """
     said = bytearray()
     with _ONE_AT_A_TIME:
@@ -32,7 +35,7 @@ def captured():
             os.close(out)
 
 
-def _stderr():
+def _stderr() -> int:
     """A copy of file descriptor 2. Where it is closed it is opened first, or the next file would have its number."""
     try:
         return os.dup(2)

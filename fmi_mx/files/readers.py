@@ -1,15 +1,22 @@
 """Readers: each takes a value as YAML gave it and returns it checked, or raises InputError with what is allowed."""
 
+from __future__ import annotations
+
 import os
 import re
 import unicodedata
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, Callable, TypeVar
 
 from ..errors import InputError, nearest, shown
 
+Reader = Callable[[object], Any]
+_One = TypeVar("_One")
 
-def read_keys(data, schema, optional=()):
-    """The values of a mapping, each through the reader that schema (key -> reader) has for it; unknown keys are refused, and
-    missing ones that are not optional. Returns a dict in the schema's order, without the optional keys that are missing."""
+
+def read_keys(data: Mapping[str, Any], schema: Mapping[str, Reader], optional: Container[str] = ()) -> dict[str, Any]:
+    """The values of a mapping, each through the reader that schema has for it; unknown keys are refused, and missing ones
+    that are not optional. They come in the schema's order, without the optional keys that are missing."""
     for key in data:
         if key not in schema:
             raise InputError(f"unknown key {shown(key)}{nearest(key, schema)}; known are {', '.join(schema)}")
@@ -25,17 +32,17 @@ def read_keys(data, schema, optional=()):
     return values
 
 
-def mapping(value):
+def mapping(value: object) -> dict[str, Any]:
     """Keys with values."""
     if not isinstance(value, dict):
         raise InputError(f"must be keys with values, is {shown(value)}")
     return value
 
 
-def choice(*allowed):
+def choice(*allowed: str) -> Callable[[object], str]:
     """One of the words allowed."""
 
-    def read(value):
+    def read(value: object) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise InputError(f"must be {' or '.join(allowed)}, is {shown(value)}{nearest(value, allowed)}")
         return value
@@ -43,10 +50,10 @@ def choice(*allowed):
     return read
 
 
-def whole(low, high=None):
+def whole(low: int, high: int | None = None) -> Callable[[object], int]:
     """A whole number from low to high, both allowed."""
 
-    def read(value):
+    def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             raise InputError(f"must be a whole number {limits}, is {shown(value)}")
@@ -55,27 +62,27 @@ def whole(low, high=None):
     return read
 
 
-def number(low, above=False, high=1e30):
-    """A number from low, or above it, to high; MXNet computes in float32, which holds little more. Comes out as float."""
+def number(low: float, above: bool = False, high: float = 1e30) -> Callable[[object], float]:
+    """A number from low, or above it, to high; MXNet computes in float32, which holds little more."""
 
-    def read(value):
-        given = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not given or not low <= value <= high or (above and value < low + 1e-30):
+    def read(value: object) -> float:
+        given = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        if given is None or not low <= given <= high or (above and given < low + 1e-30):
             limits = f"{'above' if above else 'of at least'} {low} and at most {high:g}"
             raise InputError(f"must be a number {limits}, is {shown(value)}")
-        return float(value)
+        return float(given)
 
     return read
 
 
-def name(value):
+def name(value: object) -> str:
     """A word that can be a file's name, with an ending of ours."""
     if not isinstance(value, str) or not re.fullmatch(r"[\w-]{1,100}", value) or file_bytes(value) > 100:
         raise InputError(f"must be a name of letters, digits, - and _, of at most 100 bytes, is {shown(value)}")
     return value
 
 
-def file_bytes(value):
+def file_bytes(value: str) -> int:
     """How many bytes a name has as files have them. Raises InputError where this machine's files cannot have it."""
     try:
         return len(os.fsencode(value))
@@ -85,11 +92,11 @@ def file_bytes(value):
         ) from error
 
 
-def list_of(read_entry):
-    """A list, or a single entry for a list of one. read_entry returns a list of values."""
+def list_of(read_entry: Callable[[object], Iterable[_One]]) -> Callable[[object], tuple[_One, ...]]:
+    """A list, or a single entry for a list of one."""
 
-    def read(value):
-        values = {}
+    def read(value: object) -> tuple[_One, ...]:
+        values: dict[_One, None] = {}
         for entry in value if isinstance(value, list) else [value]:
             for one in read_entry(entry):
                 if one in values:
@@ -102,15 +109,15 @@ def list_of(read_entry):
     return read
 
 
-def text(value):
+def text(value: object) -> str:
     """Words, in one line."""
     if not isinstance(value, str) or not 0 < len(value) <= 500:
         raise InputError(f"must be text of at most 500 characters, is {shown(value)}")
     return one_line(value)
 
 
-def one_line(value):
-    """A str without what ends a line or changes a terminal, and without surrogates: so Python holds bytes of a file's name
+def one_line(value: str) -> str:
+    """Text without what ends a line or changes a terminal, and without surrogates: so Python holds bytes of a file's name
     that are none of the locale's characters, and neither JSON nor a picture can have them."""
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
         raise InputError(f"must have no control characters, line breaks and surrogates, is {shown(value)}")

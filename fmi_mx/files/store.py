@@ -1,5 +1,7 @@
 """A run's folder and its cells, for one run at a time."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import hashlib
@@ -9,22 +11,25 @@ import os
 import socket
 import stat
 import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 
 from ..errors import InputError
+from ..machine.aliases import AnyPath
 from .images import decode, file_digest
 from .plain_yaml import read_text
 from .whole import as_json, sweep, write_swept
 
 
 @contextlib.contextmanager
-def locked(folder):
+def locked(folder: AnyPath) -> Iterator[Callable[[], None]]:
     """Makes a run's folder and keeps every other run out of it until the block ends, however it ends.
 
-    folder: path. Yields ``check()``, which raises InputError where the folder has been deleted, or made anew, since. Raises
-    InputError where it cannot be written, and where another run is in it (named in the message).
+    Yields ``check()``, which raises InputError where the folder has been deleted, or made anew, since. Raises InputError
+    where it cannot be written, and where another run is in it (named in the message).
     """
     folder = Path(folder)
     with _lock_file(folder) as lock:
@@ -45,7 +50,7 @@ def locked(folder):
 
 
 @contextlib.contextmanager
-def _lock_file(folder):
+def _lock_file(folder: Path) -> Iterator[TextIO]:
     """The folder's lock, opened without following a link: it is emptied and written, as no file of a user's must be."""
     try:
         (folder / "cells").mkdir(parents=True, exist_ok=True)
@@ -60,7 +65,7 @@ def _lock_file(folder):
         yield lock
 
 
-def _check_same(folder, lock):
+def _check_same(folder: Path, lock: TextIO) -> None:
     """Raises InputError unless the folder still has the lock that is held."""
     held = os.fstat(lock.fileno())
     try:
@@ -72,11 +77,13 @@ def _check_same(folder, lock):
         raise InputError(f"output folder {folder} was deleted or replaced while this run was in it; start the run again")
 
 
-def save_cell(folder, name, picture, arrays, record):
+def save_cell(
+    folder: AnyPath, name: str, picture: bytes, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]
+) -> dict[str, Any]:
     """Stores a cell in a folder that is ``locked``: cells/NAME.png, .npz and, last, the .json that makes it whole.
 
-    picture: bytes of the PNG. arrays: name -> NumPy array. record: what the .json says, to which the digests of the other
-    two are added as ``files``, and that of all it says as ``record_sha256``. Returns the record, as ``read_record`` does.
+    picture: the PNG. record: what the .json says, to which the digests of the other two are added as ``files``,
+    and that of all it says as ``record_sha256``. Returns the record, as ``read_record`` does.
     """
     stem = _stem(folder, name)
     _remove(stem, ".json")
@@ -89,7 +96,7 @@ def save_cell(folder, name, picture, arrays, record):
     return _write_record(stem, {**record, "files": files})
 
 
-def save_failure(folder, name, record):
+def save_failure(folder: AnyPath, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Stores a cell that could not be computed: cells/NAME.json alone. record, and what is returned: as of ``save_cell``;
     its ``failed`` says why."""
     stem = _stem(folder, name)
@@ -98,7 +105,7 @@ def save_failure(folder, name, record):
     return _write_record(stem, {**record, "files": {}})
 
 
-def read_record(folder, name):
+def read_record(folder: AnyPath, name: str) -> dict[str, Any] | None:
     """What a cell's .json says, whether the cell is whole or ``failed``; None where it is not there as it was written, byte
     for byte, or is another cell's."""
     stem = _stem(folder, name)
@@ -115,18 +122,18 @@ def read_record(folder, name):
     return record if whole else None
 
 
-def read_picture(folder, record):
+def read_picture(folder: AnyPath, record: Mapping[str, Any]) -> np.ndarray | None:
     """The picture of a cell as a record of it says, uint8 (H, W, 3), or None where another has taken its place since."""
     path = _file(_stem(folder, record["specification"]["name"]), ".png")
     picture = decode(path)
     return picture if _is_whole(path, record["files"][".png"]) else None
 
 
-def _is_whole(path, digest):
+def _is_whole(path: Path, digest: str) -> bool:
     return path.is_file() and file_digest(path) == digest
 
 
-def read_array(folder, name, array):
+def read_array(folder: AnyPath, name: str, array: str) -> np.ndarray:
     """One array of a stored cell's .npz. Raises InputError where the file is damaged."""
     path = _file(_stem(folder, name), ".npz")
     try:
@@ -136,29 +143,29 @@ def read_array(folder, name, array):
         raise InputError(f"{path} is damaged; delete it, and the same command computes the cell again") from error
 
 
-def data_digest(data):
+def data_digest(data: object) -> str:
     """SHA-256, hexadecimal, of data as JSON holds it, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def _write_record(stem, record):
+def _write_record(stem: Path, record: dict[str, Any]) -> dict[str, Any]:
     write_swept(_file(stem, ".json"), as_json({**record, "record_sha256": _digest(record)}))
     return record
 
 
-def _digest(record):
+def _digest(record: Mapping[str, Any]) -> str:
     """The digest of a record, which is the same whenever its cell is computed: of all but what a stopwatch said."""
     return data_digest({key: value for key, value in record.items() if key != "seconds"})
 
 
-def _stem(folder, name):
+def _stem(folder: AnyPath, name: str) -> Path:
     return Path(folder) / "cells" / name
 
 
-def _file(stem, suffix):
+def _file(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)  # names have dots, so with_suffix would cut them
 
 
-def _remove(stem, suffix):
+def _remove(stem: Path, suffix: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         _file(stem, suffix).unlink()

@@ -1,18 +1,23 @@
 """Files that are there whole or not at all."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import glob
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+
+from ..machine.aliases import AnyPath
 
 _PART = ".fmi-part"  # ending of a file that is not yet whole
 LONGEST = len(".json.123456") + len(_PART)  # bytes that the name of a file has at most beyond its cell's
 
 
-def together(*paths):
+def together(*paths: AnyPath) -> contextlib.AbstractContextManager[list[Path]]:
     """Files that are all there whole, or none of them: a context that yields a temporary path for each, which the block
     writes; they are then flushed to disk and renamed. Where the block fails they are removed, and so is what a killed
     process left of them before. Raises OSError, with the file's own path, as the disk does.
@@ -25,7 +30,7 @@ def together(*paths):
 
 
 @contextlib.contextmanager
-def _parts(*paths):
+def _parts(*paths: Path) -> Iterator[list[Path]]:
     """``together``, in a folder that has been swept."""
     with contextlib.ExitStack() as stack:
         parts = [stack.enter_context(_part(path)) for path in paths]
@@ -39,14 +44,14 @@ def _parts(*paths):
 
 
 @contextlib.contextmanager
-def aside(path):
+def aside(path: AnyPath) -> Iterator[Path]:
     """A file that is there whole or not at all: ``together`` for one."""
     with together(path) as (temporary,):
         yield temporary
 
 
 @contextlib.contextmanager
-def _named(path):
+def _named(path: AnyPath) -> Iterator[None]:
     """What goes wrong in the block is said of path, and not of a part of it."""
     try:
         yield
@@ -55,7 +60,7 @@ def _named(path):
 
 
 @contextlib.contextmanager
-def _part(path):
+def _part(path: Path) -> Iterator[tuple[Path, int]]:
     """A new empty file beside path, as (its path, its open and locked descriptor), removed in the end if it is still
     there."""
     with _named(path):
@@ -68,7 +73,7 @@ def _part(path):
             part.unlink()
 
 
-def _new_file(path):
+def _new_file(path: Path) -> tuple[Path, int]:
     """A file under a name beside path that nothing had, not even a link: (its path, its locked descriptor)."""
     while True:
         part = path.with_name(f"{path.name}.{secrets.token_hex(3)}{_PART}")
@@ -82,7 +87,7 @@ def _new_file(path):
         os.close(file)  # before it was locked, another process took it for litter
 
 
-def sweep(path):
+def sweep(path: Path) -> None:
     """Removes what killed processes left of a file, or of every file where path ends in ``*``; not what is being written."""
     name = path.name if path.name == "*" else glob.escape(path.name)
     for leftover in path.parent.glob(f"{name}.{'[0-9a-f]' * 6}{_PART}"):
@@ -95,23 +100,23 @@ def sweep(path):
                 os.close(file)
 
 
-def write_file(path, data):
-    """Writes bytes so that the file is there whole or not at all. Raises OSError as the disk does."""
+def write_file(path: AnyPath, data: bytes) -> None:
+    """Writes data so that the file is there whole or not at all. Raises OSError as the disk does."""
     with aside(path) as temporary, _named(path):
         temporary.write_bytes(data)
 
 
-def write_swept(path, data):
+def write_swept(path: Path, data: bytes) -> None:
     """``write_file`` in a folder that has been swept: to look through all of it for each file would take longer."""
     with _parts(path) as (temporary,), _named(path):
         temporary.write_bytes(data)
 
 
-def write_json(path, data):
+def write_json(path: AnyPath, data: object) -> None:
     """Writes data as readable JSON, as ``write_file`` does."""
     write_file(path, as_json(data))
 
 
-def as_json(data):
-    """Data as readable JSON, bytes."""
+def as_json(data: object) -> bytes:
+    """Data as readable JSON."""
     return (json.dumps(data, indent=2) + "\n").encode()

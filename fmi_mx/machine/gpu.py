@@ -4,8 +4,11 @@ Asks the driver's library alone and imports nothing beyond the standard library:
 choose the build before anything is installed (it prints the extra to install, and on stderr the reason).
 """
 
+from __future__ import annotations
+
 import ctypes
 import sys
+from typing import Any
 
 # The cu112 wheel holds machine code for sm_50, 60, 70, 80 and 86 and no PTX. Machine code runs on any GPU of the
 # same major version and an equal or higher minor one, so 5.x to 8.x work and 9.0 (Hopper) and newer cannot.
@@ -14,16 +17,16 @@ OLDEST, NEWEST = (5, 0), (8, 9)
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h
 
 
-def compute_capabilities(driver=None):
-    """The compute capability of every GPU, in the driver's order.
+def compute_capabilities(driver: Any = None) -> list[tuple[int, int]]:
+    """The compute capability (major, minor) of every GPU, in the driver's order.
 
     driver: a loaded ``libcuda.so.1`` (or what acts like one); loaded here when None.
-    Returns a list of (major, minor). Raises OSError, with the reason as text, where there is no driver or it refuses.
+    Raises OSError, with the reason as text, where there is no driver or it refuses.
     """
     if driver is None:
         driver = ctypes.CDLL("libcuda.so.1")
 
-    def ask(function, *arguments):
+    def ask(function: str, *arguments: object) -> None:
         status = getattr(driver, function)(*arguments)
         if status != 0:
             raise OSError(f"the NVIDIA driver answers {function} with error {status}")
@@ -38,16 +41,17 @@ def compute_capabilities(driver=None):
             value = ctypes.c_int()
             ask("cuDeviceGetAttribute", ctypes.byref(value), attribute, device)
             capability.append(value.value)
-        found.append(tuple(capability))
+        major, minor = capability
+        found.append((major, minor))
     return found
 
 
-def can_run(capability):
+def can_run(capability: tuple[int, int]) -> bool:
     """Whether mxnet-cu112 has machine code for a GPU of this (major, minor) compute capability."""
     return OLDEST <= tuple(capability) <= NEWEST
 
 
-def choose_build(driver=None):
+def choose_build(driver: Any = None) -> tuple[str, str]:
     """Which build of MXNet suits this machine.
 
     Returns (extra, reason): ``"cu112"`` where a GPU of compute capability 5.0 to 8.9 answers, else ``"cpu"``.

@@ -9,6 +9,8 @@ MXNet. What has to happen before that import:
 - each bind would log the oneDNN subgraph backend.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import importlib
@@ -18,13 +20,17 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, shown
 from . import gpu
+from .aliases import Context
 
 # (module of the wheel, library), each after what it needs.
 CUDA_LIBRARIES = (
@@ -44,7 +50,7 @@ MOST_THREADS = 1024  # with more, OpenMP ends the process
 _import_lock = threading.Lock()
 
 
-def usable_cores():
+def usable_cores() -> int:
     """The number of cores this process may use: its affinity, and a container's quota (cgroup v2), at least 1."""
     cores = len(os.sched_getaffinity(0))
     try:
@@ -55,7 +61,7 @@ def usable_cores():
     return max(1, cores)
 
 
-def threads():
+def threads() -> int:
     """The number of threads that MXNet computes with on a CPU: OMP_NUM_THREADS where it is set, else ``usable_cores()``.
     Raises InputError where it is set to what OpenMP would not take."""
     asked = os.environ.get("OMP_NUM_THREADS") or str(usable_cores())
@@ -65,7 +71,7 @@ def threads():
     return int(first)
 
 
-def installed_builds():
+def installed_builds() -> dict[str, str]:
     """The MXNet distributions in this environment, name -> version. More than one is a mistake: both write ``mxnet``."""
     builds = {}
     for name in ("mxnet", "mxnet-cu112"):
@@ -74,7 +80,7 @@ def installed_builds():
     return builds
 
 
-def cuda_library(module, library):
+def cuda_library(module: str, library: str) -> Path | None:
     """Path of a CUDA library inside its PyPI wheel, or None where the wheel is not installed."""
     try:
         found = importlib.util.find_spec(module)
@@ -87,7 +93,7 @@ def cuda_library(module, library):
     return None
 
 
-def load_cuda_libraries(load=ctypes.CDLL):
+def load_cuda_libraries(load: Callable[..., object] = ctypes.CDLL) -> list[Path]:
     """Loads the CUDA 11 libraries of PyPI, in order, for every symbol to be found when ``libmxnet.so`` is loaded.
 
     One that is not installed is left to the system's loader. Returns the paths loaded; raises OSError as the loader does.
@@ -98,7 +104,7 @@ def load_cuda_libraries(load=ctypes.CDLL):
     return paths
 
 
-def prepare_environment():
+def prepare_environment() -> None:
     """Sets what MXNet reads from the environment at its import; a value the user has set stays. Raises InputError as
     ``threads`` does."""
     os.environ["OMP_NUM_THREADS"] = str(threads())  # MXNet ends the process at the list that OpenMP takes
@@ -108,8 +114,8 @@ def prepare_environment():
     os.environ.setdefault("MXNET_ENFORCE_DETERMINISM", "1")
 
 
-def import_mxnet():
-    """Prepares and imports MXNet. Returns the module; raises InputError (one line, with the remedy) where it cannot."""
+def import_mxnet() -> ModuleType:
+    """Prepares and imports MXNet. Raises InputError (one line, with the remedy) where it cannot."""
     with _import_lock:
         if "mxnet.contrib.amp" in sys.modules:
             return sys.modules["mxnet"]
@@ -130,7 +136,7 @@ def import_mxnet():
 class _LazyMXNet:
     """Stands for the module ``mxnet``, imported at the first attribute asked for."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         value = getattr(import_mxnet(), name)
         setattr(self, name, value)  # found without this detour from now on
         return value
@@ -139,11 +145,11 @@ class _LazyMXNet:
 mx = _LazyMXNet()
 
 
-def choose_device(text="auto"):
+def choose_device(text: str = "auto") -> Context:
     """The device a user asked for.
 
     text: ``auto`` (the first GPU this build can drive, else the CPU), ``cpu``, ``gpu`` (= ``gpu:0``) or ``gpu:N``.
-    Returns an ``mx.Context``. Raises InputError for another text, or a GPU that is not there or has no code in this build.
+    Raises InputError for another text, or a GPU that is not there or has no code in this build.
     """
     kind, _, number = text.partition(":")
     if text != "auto" and text != "cpu" and not (kind == "gpu" and (text == "gpu" or number.isdecimal())):
@@ -160,7 +166,7 @@ def choose_device(text="auto"):
     return mx.gpu(wanted)
 
 
-def _usable_gpus():
+def _usable_gpus() -> tuple[list[int], str]:
     """Numbers of the GPUs that the installed build can drive, and where there are none the reason."""
     if "mxnet-cu112" not in installed_builds():
         return [], "the CPU build of MXNet is installed"

@@ -1,19 +1,24 @@
 """On what a cell is computed: the processor, those of its instructions that decide how numbers are rounded, and the
 threads."""
 
+from __future__ import annotations
+
 import os
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from . import gpu, precision
+from .aliases import Context
 from .mxnet import threads
 
 _ROUNDING = ("sse4_1", "avx2", "fma", "avx512f", "avx512_vnni")  # what oneDNN's float32 kernels are chosen by
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")  # with which a user keeps oneDNN from some of them
 
 
-def machine(device):
-    """What a record says of where a cell was computed. device: ``mx.Context``. Returns a dict: ``processor``, its name;
-    ``instructions``, those that it computes with; and ``threads``, of the CPU."""
+def machine(device: Context) -> dict[str, Any]:
+    """What a record says of where a cell was computed: ``processor``, its name; ``instructions``, those that it
+    computes with; and ``threads``, of the CPU."""
     if device.device_type == "gpu":
         major, minor = gpu.compute_capabilities()[device.device_id]
         return {"processor": f"GPU of compute capability {major}.{minor}", "instructions": [], "threads": threads()}
@@ -25,10 +30,10 @@ def machine(device):
     return {"processor": names[0], "instructions": [*found, *precision.instructions(), *limits], "threads": threads()}
 
 
-def kinds(records):
+def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """How many cells were computed on each kind of machine, in words -> count. records: of cells; pictures that no network
     made are of no kind."""
-    found = {}
+    found: dict[str, int] = {}
     for record in records:
         if "machine" in record and "failed" not in record:
             one = record["machine"]
@@ -38,7 +43,7 @@ def kinds(records):
     return found
 
 
-def _cpuinfo():
+def _cpuinfo() -> str:
     try:
         return precision.CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux

@@ -1,1 +1,3 @@
 """Numbers about pictures and codes, with their intervals."""
+
+from __future__ import annotations

@@ -1,13 +1,19 @@
 """Two descriptors of texture and colour, blind to where in a picture something stands, and the distance between them.
 
-A descriptor is a dict, part -> 1-D float64 vector: without a network (``describe``) the parts are ``colour`` and
+A descriptor has a 1-D float64 vector for each part: without a network (``describe``) the parts are ``colour`` and
 ``texture``, with VGG-19 (``channel_statistics``) they are layers. Each part counts alike in a distance, however many numbers
 it has.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Dict
+
 import numpy as np
 
 from ..files.images import MEAN, lab
+from ..machine.aliases import Arrays, Symbol
 from ..machine.mxnet import mx
 from ..network.executors import device_of, encode
 from ..network.vgg19 import check_image_size, layer_code, layer_table, vgg19, width_of
@@ -19,8 +25,10 @@ BANDWIDTH = 0.55  # of the log-Gabor filters: about 1.5 octaves, so that neighbo
 MARGIN = 16  # pixels mirrored at the edges, about the longest wavelength, as the Fourier transform would wrap them round
 FAINT = 0.1  # of L, which runs from 0 to 100: what is fainter is not told apart
 
+Descriptor = Dict[str, np.ndarray]  # part -> (n,)
 
-def describe(picture):
+
+def describe(picture: np.ndarray) -> Descriptor:
     """The descriptor without a network.
 
     picture: uint8 (H, W, 3) RGB. ``colour`` (9,): in CIELAB the mean of L, a and b, the logarithm of their standard
@@ -41,11 +49,11 @@ def describe(picture):
     }
 
 
-def channel_statistics(pictures, weights):
+def channel_statistics(pictures: Iterable[np.ndarray], weights: Arrays) -> list[Descriptor]:
     """The descriptor from VGG-19: mean and standard deviation of each channel at the paper's five layers.
 
-    pictures: list of uint8 (H, W, 3) RGB. weights: name -> NDArray. Returns a list of dicts, layer -> (2 C,). Raises
-    InputError for a picture too small for the deepest layer.
+    pictures: uint8 (H, W, 3) RGB. Returns for each picture layer -> (2 C,). Raises InputError for a picture too small for
+    the deepest layer.
     """
     width = width_of(weights)
     net = vgg19(width=width)
@@ -59,10 +67,10 @@ def channel_statistics(pictures, weights):
     return found
 
 
-def positions(descriptors, parts):
+def positions(descriptors: Sequence[Descriptor], parts: Iterable[str]) -> np.ndarray:
     """Descriptors as points whose Euclidean distances say how alike pictures are.
 
-    descriptors: list of n dicts, of all pictures to be compared. parts: those to use. Every number is standardised over the
+    descriptors: n, of all pictures to be compared. parts: those to use. Every number is standardised over the
     n pictures (one that is the same in all counts nothing) and divided by the square root of how many its part has, so that
     no number counts for its unit and no part for its length. Returns float64 (n, F).
     """
@@ -75,20 +83,20 @@ def positions(descriptors, parts):
     return np.concatenate(columns, axis=1)
 
 
-def _statistics(code):
-    """Mean and standard deviation of each channel of a code (B, C, M, N): two Symbols (B, C)."""
+def _statistics(code: Symbol) -> tuple[Symbol, Symbol]:
+    """Mean and standard deviation of each channel of a code (B, C, M, N): both (B, C)."""
     mean = mx.sym.mean(code, axis=(2, 3), keepdims=True)
     variance = mx.sym.mean(mx.sym.square(mx.sym.broadcast_sub(code, mean)), axis=(2, 3))
     return mx.sym.reshape(mean, shape=(0, -1)), mx.sym.sqrt(variance)
 
 
-def _by_layer(values, width):
+def _by_layer(values: np.ndarray, width: float) -> Descriptor:
     """(2 * all channels,) -> layer -> (2 C,)."""
     ends = np.cumsum([2 * layer_table(width)[layer][1] for layer in DESCRIBED])
     return dict(zip(DESCRIBED, np.split(values, ends[:-1])))
 
 
-def amplitudes(channel, margin=MARGIN):
+def amplitudes(channel: np.ndarray, margin: int = MARGIN) -> np.ndarray:
     """Amplitudes of the responses of complex log-Gabor filters, scale by scale and orientation by orientation: float64
     (H, W) -> (4 * 6, H, W). margin: pixels mirrored at the edges; with 0 the channel goes on at its opposite edge."""
     height, width = channel.shape
@@ -98,7 +106,7 @@ def amplitudes(channel, margin=MARGIN):
     return np.array([np.abs(np.fft.ifft2(spectrum * window))[inner] for window in _filters(*framed.shape)])
 
 
-def _filters(height, width):
+def _filters(height: int, width: int) -> Iterator[np.ndarray]:
     """The filters in the frequency domain, each on one half plane, so that a response is complex and its amplitude does not
     change with the phase."""
     vertical, horizontal = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None]

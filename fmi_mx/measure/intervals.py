@@ -1,5 +1,8 @@
 """Intervals by the bootstrap and the jackknife, p by permutation, trends over layers, and variance components."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,39 +20,42 @@ class Estimate(NamedTuple):
 class Bootstrap:
     """Percentile intervals of statistics (Efron, 1979).
 
-    resamples: how many. confidence: of the interval, below 1. generator: ``numpy.random.Generator``.
+    resamples: how many. confidence: of the interval, below 1.
     """
 
-    def __init__(self, resamples, confidence, generator):
+    def __init__(self, resamples: int, confidence: float, generator: np.random.Generator) -> None:
         self._resamples, self._confidence, self._generator = resamples, confidence, generator
 
-    def estimate(self, statistic, *groups):
-        """statistic: a function of arrays, as many as groups, each (n, ...); the n units of each group are resampled by
-        themselves. Returns an ``Estimate``."""
+    def estimate(self, statistic: Callable[..., float], *groups: np.ndarray) -> Estimate:
+        """statistic: of arrays, as many as groups, each (n, ...); the n units of each group are resampled by themselves."""
         return self._estimate(statistic, groups, self._drawn)
 
-    def nested(self, statistic, units):
+    def nested(self, statistic: Callable[..., float], units: np.ndarray) -> Estimate:
         """As ``estimate``, of one array (n, m, ...): first the n are resampled, then the m within each of them."""
         return self._estimate(statistic, (units,), lambda group: np.array([self._drawn(one) for one in self._drawn(group)]))
 
-    def _estimate(self, statistic, groups, draw):
+    def _estimate(
+        self,
+        statistic: Callable[..., float],
+        groups: tuple[np.ndarray, ...],
+        draw: Callable[[np.ndarray], np.ndarray],
+    ) -> Estimate:
         values = np.sort([statistic(*map(draw, groups)) for _ in range(self._resamples)])
         outside = (1 - self._confidence) / 2 * (len(values) - 1)
         low, high = values[int(np.floor(outside))], values[int(np.ceil(len(values) - 1 - outside))]
         return Estimate(float(statistic(*groups)), float(low), float(high))
 
-    def _drawn(self, group):
+    def _drawn(self, group: np.ndarray) -> np.ndarray:
         return group[self._generator.integers(len(group), size=len(group))]
 
 
-def jackknife(statistic, confidence, *groups):
+def jackknife(statistic: Callable[..., float], confidence: float, *groups: np.ndarray) -> Estimate:
     """The interval of a statistic whose units must not count twice, as those of variance components: the value, and
     Student's t times the standard error from leaving out one unit at a time (Tukey, 1958).
 
     statistic, groups: as of ``Bootstrap.estimate``; the units of each group are left out by themselves. confidence: below 1.
-    Returns an ``Estimate``.
     """
-    variance = 0.0
+    variance: float | np.floating = 0.0
     for place, group in enumerate(groups):
         without = [[*groups[:place], np.delete(group, unit, axis=0), *groups[place + 1 :]] for unit in range(len(group))]
         variance += (len(group) - 1) * np.var([statistic(*left) for left in without])
@@ -58,33 +64,33 @@ def jackknife(statistic, confidence, *groups):
     return Estimate(float(value), float(value - half), float(value + half))
 
 
-def permutation_p(measured, shuffled):
+def permutation_p(measured: float, shuffled: Sequence[float] | np.ndarray) -> float:
     """How often shuffled labels do as well: (1 + those of shuffled that are at least measured) / (1 + all)."""
     return (1 + int(np.sum(np.asarray(shuffled) >= measured))) / (1 + len(shuffled))
 
 
-def slope(*groups):
+def slope(*groups: np.ndarray) -> float:
     """The least squares slope of values against the number of their group, 0, 1, 2, ...; groups: each (n,)."""
     numbers, values = _against_numbers(groups)
     centred = numbers - numbers.mean()
     return float(centred @ values / (centred @ centred))
 
 
-def spearman(*groups):
+def spearman(*groups: np.ndarray) -> float:
     """The rank correlation of values with the number of their group; 0 where all values are equal."""
     numbers, values = map(rankdata, _against_numbers(groups))
     spread = numbers.std() * values.std()
     return float(np.mean((numbers - numbers.mean()) * (values - values.mean())) / spread) if spread else 0.0
 
 
-def variance_components(points):
+def variance_components(points: np.ndarray) -> dict[str, float]:
     """What filters, images, both together and seeds add to the variance, all at random and crossed: from the mean squares,
     summed over the F dimensions of a descriptor.
 
-    points: float64 (filters, images, seeds, F), at least two of each of the first three. Returns a dict: ``filter``,
+    points: float64 (filters, images, seeds, F), at least two of each of the first three. Returns ``filter``,
     ``image``, ``both`` (filter x image) and ``seed`` (the rest). They are unbiased, so a small one may come out below 0.
     """
-    filters, images, seeds, _ = points.shape
+    filters, images, seeds, _ = map(int, points.shape)
     cell = points.mean(axis=2, keepdims=True)
     row, column, mean = cell.mean(axis=1, keepdims=True), cell.mean(axis=0, keepdims=True), cell.mean(axis=(0, 1))
     of_filter = images * seeds * ((row - mean) ** 2).sum() / (filters - 1)
@@ -99,6 +105,6 @@ def variance_components(points):
     }
 
 
-def _against_numbers(groups):
+def _against_numbers(groups: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The number of each value's group, and the values: two arrays of one length."""
     return np.repeat(np.arange(len(groups)), [len(group) for group in groups]), np.concatenate(groups)

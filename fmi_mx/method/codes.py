@@ -1,22 +1,25 @@
 """Energies and modified codes, as Symbols of a code."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..errors import InputError
+from ..machine.aliases import Symbol
 from ..machine.mxnet import mx
 
 DRAWS = ("paper", "authors")
 
 
-def energies(code):
-    """The energy of each feature map: its sum over positions. code: Symbol (B, C, M, N). Returns a Symbol (B, C)."""
+def energies(code: Symbol) -> Symbol:
+    """The energy of each feature map: its sum over positions. code: (B, C, M, N). Returns (B, C)."""
     return mx.sym.sum(code, axis=(2, 3))
 
 
-def isolate(code, l):
+def isolate(code: Symbol, l: int) -> Symbol:
     """Eq. (2), FMI: feature map l takes, position by position, what all feature maps hold; the others become 0.
 
-    code: Symbol (B, C, M, N). l: filter, 0 <= l < C. Returns a Symbol (B, C, M, N) with
+    code: (B, C, M, N). l: filter, 0 <= l < C. Returns (B, C, M, N) with
     out[b, l, m, n] = sum over c of code[b, c, m, n] and 0 elsewhere; the energy of the code (its sum) is kept.
     Source: the authors' ``feature_map`` mode. A Symbol does not know C: an l beyond it gives zeros, so ask
     ``network.check_filter`` first.
@@ -26,10 +29,10 @@ def isolate(code, l):
     return mx.sym.broadcast_mul(everything, chosen)
 
 
-def reallocate(code, v):
+def reallocate(code: Symbol, v: Symbol) -> Symbol:
     """Eq. (3), RMCI: share v[k] of the code's energy goes to feature map k, whose activation pattern stays as it is.
 
-    code: Symbol (B, C, M, N). v: Symbol (B, C), or (1, C) for all images alike. Returns a Symbol (B, C, M, N) with
+    code: (B, C, M, N). v: (B, C), or (1, C) for all images alike. Returns (B, C, M, N) with
     out[b, k] = code[b, k] / sum(code[b, k]) * v[b, k] * sum(code[b]). A dead feature map (sum 0) has no pattern to carry
     energy and stays 0; v is first divided by its sum over the live ones, which so receive the dead ones' share in
     proportion, and the energy of the code is kept (a code that is dead altogether stays 0). The authors' code divides
@@ -44,12 +47,12 @@ def reallocate(code, v):
     return mx.sym.broadcast_mul(code, _as_maps(scale))
 
 
-def draw_shares(draw, count, generator):
+def draw_shares(draw: str, count: int, generator: np.random.Generator) -> np.ndarray:
     """The v of Eq. (3), drawn at random.
 
     draw: ``paper`` (v >= 0 and sum 1, uniform on that simplex) or ``authors`` (normal with mean 3 and standard deviation
-    1000, over its sum: signs are mixed and the numbers large, and Fig. 4 was made so). count: feature maps.
-    generator: ``numpy.random.Generator``. Returns float64 (1, count) with sum 1. Raises InputError for another draw.
+    1000, over its sum: signs are mixed and the numbers large, and Fig. 4 was made so). count: feature maps. Returns float64
+    (1, count) with sum 1. Raises InputError for another draw.
     """
     if draw == "paper":
         return generator.dirichlet(np.ones(count))[None]
@@ -59,12 +62,12 @@ def draw_shares(draw, count, generator):
     raise InputError(f"draw {draw!r} is not known; allowed are {' and '.join(DRAWS)}")
 
 
-def match_by_rank(code, style):
+def match_by_rank(code: Symbol, style: Symbol) -> Symbol:
     """The authors' direct ``purposeful`` mode, which the paper does not have: feature maps change places.
 
-    code: Symbol (B, C, M, N). style: Symbol (B, C, P, Q), the style image's code. The feature map of rank r in the code's
-    energies goes to the place of rank r in the style's energies, and is shifted so that its mean is that place's mean in the
-    style. Returns a Symbol (B, C, M, N); activations may come out negative, as in the authors' code.
+    code: (B, C, M, N). style: (B, C, P, Q), the style image's code. The feature map of rank r in the code's energies goes to
+    the place of rank r in the style's energies, and is shifted so that its mean is that place's mean in the style. Returns
+    (B, C, M, N); activations may come out negative, as in the authors' code.
     """
     places = mx.sym.broadcast_equal(mx.sym.expand_dims(_ranks(style), axis=2), mx.sym.expand_dims(_ranks(code), axis=1))
     moved = mx.sym.reshape_like(mx.sym.batch_dot(places, mx.sym.reshape(code, shape=(0, 0, -1))), code)
@@ -72,11 +75,11 @@ def match_by_rank(code, style):
     return mx.sym.broadcast_add(moved, _as_maps(shift))
 
 
-def _ranks(code):
-    """The rank of each feature map's energy within its code, from 0: Symbol (B, C)."""
+def _ranks(code: Symbol) -> Symbol:
+    """The rank of each feature map's energy within its code, from 0: (B, C)."""
     return mx.sym.argsort(mx.sym.argsort(energies(code), axis=1), axis=1)
 
 
-def _as_maps(x):
+def _as_maps(x: Symbol) -> Symbol:
     """(B, C) -> (B, C, 1, 1)."""
     return mx.sym.reshape(x, shape=(0, 0, 1, 1))

@@ -1,15 +1,20 @@
 """Loss Symbols: one number an image."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from ..errors import InputError
+from ..machine.aliases import Symbol
 from ..machine.mxnet import mx
 from .codes import energies
 
 
-def inversion_loss(code, target):
+def inversion_loss(code: Symbol, target: Symbol) -> Symbol:
     """Eqs. (1) and (4): squared distance of a code to its target.
 
-    code, target: Symbols (B, C, M, N). Returns a Symbol (B,): the sum over C, M and N of (code - target)^2, without a
-    factor. The authors step along code - target, half of this loss's gradient: ``rescale: 0.5`` of the optimiser.
+    code, target: (B, C, M, N). Returns (B,): the sum over C, M and N of (code - target)^2, without a factor. The
+    authors step along code - target, half of this loss's gradient: ``rescale: 0.5`` of the optimiser.
     """
     # A dot product: square and sum, even axis by axis, take MXNet longer. Reshaped, a code in bfloat16 becomes float32.
     apart = _flat(code) - _flat(target)
@@ -19,14 +24,22 @@ def inversion_loss(code, target):
 NORMALISATIONS = ("paper", "authors")
 
 
-def pmci_loss(content, content_target, styles, style_targets, alpha, beta, normalise):
+def pmci_loss(
+    content: Symbol,
+    content_target: Symbol,
+    styles: Sequence[Symbol],
+    style_targets: Sequence[Symbol],
+    alpha: float,
+    beta: float,
+    normalise: str,
+) -> Symbol:
     """Eq. (5), PMCI: the content's code at one layer, the style's energies at several.
 
-    content, content_target: Symbols (B, C, M, N). styles: list of codes (B, C_l, M_l, N_l); style_targets: as many energies
-    (B, C_l) of the style image, which may have another size (``codes.energies``). alpha, beta: weights, at least 0.
+    content, content_target: (B, C, M, N). styles: codes (B, C_l, M_l, N_l); style_targets: as many energies (B, C_l)
+    of the style image, which may have another size (``codes.energies``). alpha, beta: weights, at least 0.
     normalise: ``paper`` as Eq. (5) has it:
         alpha ||content - target||^2 + beta sum over l of ||energies_l - target_l||^2
-    or ``authors``, whose code divides the first term by M N and each other one by C_l M_l N_l. Returns a Symbol (B,).
+    or ``authors``, whose code divides the first term by M N and each other one by C_l M_l N_l. Returns (B,).
     Raises InputError for another normalise.
     """
     _check_normalise(normalise)
@@ -40,7 +53,15 @@ def pmci_loss(content, content_target, styles, style_targets, alpha, beta, norma
     return loss
 
 
-def gatys_loss(content, content_target, styles, style_targets, alpha, beta, normalise):
+def gatys_loss(
+    content: Symbol,
+    content_target: Symbol,
+    styles: Sequence[Symbol],
+    style_targets: Sequence[Symbol],
+    alpha: float,
+    beta: float,
+    normalise: str,
+) -> Symbol:
     """Gatys, Ecker and Bethge (CVPR 2016), with which the paper compares: Gram matrices in place of energies.
 
     content, content_target, styles, alpha, beta: as for ``pmci_loss``. style_targets: ``gram`` of the style's codes,
@@ -49,7 +70,7 @@ def gatys_loss(content, content_target, styles, style_targets, alpha, beta, norm
     with L style layers and P_l = M_l N_l positions (equal to theirs where style and content have one size). ``authors`` is
         alpha ||content - target||^2 + beta sum over l of P_l ||G_l / P_l - A_l||^2 / (2 C_l^2),
     half the gradient of which is the authors' step where style and content have one size, as they have in their code.
-    Returns a Symbol (B,). Raises InputError for another normalise.
+    Returns (B,). Raises InputError for another normalise.
     """
     _check_normalise(normalise)
     loss = (0.5 if normalise == "paper" else 1.0) * alpha * inversion_loss(content, content_target)
@@ -62,29 +83,29 @@ def gatys_loss(content, content_target, styles, style_targets, alpha, beta, norm
     return loss
 
 
-def gram(code):
-    """The Gram matrix of a code, a mean over positions. code: Symbol (B, C, M, N). Returns a Symbol (B, C, C)."""
+def gram(code: Symbol) -> Symbol:
+    """The Gram matrix of a code, a mean over positions. code: (B, C, M, N). Returns (B, C, C)."""
     flat = mx.sym.reshape(code, shape=(0, 0, -1))
     return mx.sym.broadcast_div(
         mx.sym.batch_dot(flat, flat, transpose_b=True), mx.sym.reshape(positions(code), shape=(0, 1, 1))
     )
 
 
-def positions(code):
-    """M N of a code, a Symbol (B,) without gradient: shapes are not known to a Symbol, so one feature map is counted."""
+def positions(code: Symbol) -> Symbol:
+    """M N of a code, (B,) without gradient: shapes are not known to a Symbol, so one feature map is counted."""
     ones = mx.sym.ones_like(mx.sym.slice_axis(code, axis=1, begin=0, end=1))
     return mx.sym.BlockGrad(mx.sym.sum(ones, axis=(1, 2, 3)))
 
 
-def _flat(code):
+def _flat(code: Symbol) -> Symbol:
     return mx.sym.reshape(code, shape=(0, 1, -1))
 
 
-def _content(content, target, normalise):
+def _content(content: Symbol, target: Symbol, normalise: str) -> Symbol:
     distance = inversion_loss(content, target)
     return distance if normalise == "paper" else distance / positions(content)
 
 
-def _check_normalise(normalise):
+def _check_normalise(normalise: str) -> None:
     if normalise not in NORMALISATIONS:
         raise InputError(f"normalise {normalise!r} is not known; allowed are {' and '.join(NORMALISATIONS)}")

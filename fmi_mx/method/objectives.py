@@ -1,7 +1,12 @@
 """What each method minimises: its loss Symbol, and the constants that are computed once from the images."""
 
-from typing import Dict, NamedTuple, Optional
+from __future__ import annotations
 
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..machine.aliases import Arrays, NDArray, Symbol
 from ..machine.mxnet import mx
 from ..network.executors import encode
 from ..network.vgg19 import layer_code, layer_table
@@ -9,35 +14,64 @@ from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
 from .losses import gatys_loss, gram, inversion_loss, pmci_loss
 
 
-class Inputs(NamedTuple):
-    """What a cell's objective is made of. net: the network's Symbol. weights: name -> NDArray, width: of the network.
-    content, style: NDArrays (1, 3, H, W), mean-subtracted RGB, style None where there is none. source: the image whose code
-    the target is made from; the content, but for a chained cell. generator: ``numpy.random.Generator`` of the cell."""
+class Numbers(Protocol):
+    """What an objective asks of an ``Experiment``."""
 
-    net: object
-    weights: dict
+    @property
+    def draw(self) -> str: ...
+    @property
+    def content_layer(self) -> str: ...
+    @property
+    def style_layers(self) -> tuple[str, ...]: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def beta(self) -> float: ...
+    @property
+    def normalise(self) -> str: ...
+
+
+class Asked(Protocol):
+    """What an objective asks of a ``Cell``."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def layers(self) -> tuple[str, ...]: ...
+    @property
+    def filter(self) -> int | None: ...
+
+
+class Inputs(NamedTuple):
+    """What a cell's objective is made of. net, weights, width: of the network. content, style: (1, 3, H, W), mean-subtracted
+    RGB, style None where there is none. source: the image whose code the target is made from; the content, but for a chained
+    cell. generator: of the cell."""
+
+    net: Symbol
+    weights: Arrays
     width: float
-    content: object
-    style: Optional[object]
-    source: object
-    generator: object
+    content: NDArray
+    style: NDArray | None
+    source: NDArray
+    generator: np.random.Generator
 
 
 class Objective(NamedTuple):
-    """loss: Symbol (1,) of the image. constants: name -> NDArray, its other arguments. facts: what a cell's record says."""
+    """loss: (1,) of the image. constants: its other arguments. facts: what a cell's record says."""
 
-    loss: object
-    constants: Dict[str, object]
-    facts: dict
+    loss: Symbol
+    constants: Arrays
+    facts: dict[str, Any]
 
 
-def objective(experiment, cell, inputs):
-    """The objective of a cell that is a descent. Returns an ``Objective``."""
+def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
+    """The objective of a cell that is a descent."""
     if cell.method in ("pmci", "gatys"):
         return _transfer(experiment, cell, inputs)
     code = layer_code(inputs.net, cell.layers[0])
-    constants = {}
+    constants: Arrays = {}
     if cell.method == "fmi":
+        assert cell.filter is not None  # as every cell of fmi has one
         modified = isolate(code, cell.filter)
     elif cell.method == "rmci":
         filters = layer_table(inputs.width)[cell.layers[0]][1]
@@ -52,14 +86,14 @@ def objective(experiment, cell, inputs):
     return _inversion(code, modified, inputs, constants)
 
 
-def _inversion(code, modified, inputs, constants):
+def _inversion(code: Symbol, modified: Symbol, inputs: Inputs, constants: Arrays) -> Objective:
     """Eq. (4) of a modified code: the target is computed once, from the source's code."""
     target = encode(modified, {**inputs.weights, **constants}, inputs.source)
     loss = inversion_loss(code, mx.sym.Variable("target"))
     return Objective(loss, {"target": target}, {"target_energy": float(target.sum().asscalar())})
 
 
-def _transfer(experiment, cell, inputs):
+def _transfer(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
     """Eq. (5), or Gatys: content at one layer, energies or Gram matrices of the style at several."""
     summary, loss_of = (energies, pmci_loss) if cell.method == "pmci" else (gram, gatys_loss)
     content = layer_code(inputs.net, experiment.content_layer)

@@ -1,26 +1,32 @@
 """Executors on a device: the value of a Symbol for an image, and a loss with its gradient."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
 from ..errors import InputError
+from ..machine.aliases import Arrays, Context, Executor, NDArray, Symbol
 from ..machine.mxnet import mx
 from ..machine.precision import in_bfloat16, precision_on
 
 
-def to_device(arrays, device):
-    """Arrays name -> NumPy as name -> NDArray on a device."""
+def to_device(arrays: Mapping[str, np.ndarray], device: Context) -> Arrays:
+    """Arrays on a device, by the same names."""
     return {name: mx.nd.array(array, ctx=device) for name, array in arrays.items()}
 
 
-def device_of(weights):
-    """The ``mx.Context`` of weights, name -> NDArray."""
+def device_of(weights: Arrays) -> Context:
+    """The device of weights."""
     return next(iter(weights.values())).context
 
 
-def encode(symbol, weights, image):
+def encode(symbol: Symbol, weights: Arrays, image: NDArray) -> NDArray:
     """What a Symbol of the network is worth for images: a code, or a modified code that serves as target.
 
-    symbol: of ``data`` and weights, e.g. ``isolate(layer_code(net, "relu4_2"), 4)``. weights: name -> NDArray.
-    image: NDArray (B, 3, H, W) on the weights' device. Returns an NDArray of the symbol's shape. Raises InputError for an
-    argument of the symbol that weights do not have.
+    symbol: of ``data`` and weights, e.g. ``isolate(layer_code(net, "relu4_2"), 4)``. image: (B, 3, H, W) on the weights'
+    device. The result has the symbol's shape. Raises InputError for an argument of the symbol that weights do not have.
     """
     arguments = _arguments(symbol, {**weights, "data": image})
     executor = symbol.bind(image.context, arguments, grad_req="null")
@@ -30,14 +36,16 @@ def encode(symbol, weights, image):
 class Problem:
     """A loss of an image and its gradient, in one executor.
 
-    loss: Symbol (B,) of ``data``, of weights and of constants. weights: name -> NDArray, shared with every other executor.
-    constants: name -> NDArray, e.g. ``{"target": code}``. shape: (B, 3, H, W) of the image. The device is the weights'.
-    precision: ``float32``, or ``bfloat16`` for the convolutions; the attribute says what the device computes in. Loss,
-    image and gradient are float32 NDArrays either way. Only the image has a gradient. Raises InputError for an argument of
-    the loss that neither dict has, and for another precision.
+    loss: (B,) of ``data``, of weights and of constants. weights: shared with every other executor. constants: e.g.
+    ``{"target": code}``. shape: (B, 3, H, W) of the image. The device is the weights'. precision: ``float32``, or
+    ``bfloat16`` for the convolutions; the attribute says what the device computes in. Loss, image and gradient are float32
+    either way. Only the image has a gradient. Raises InputError for an argument of the loss that neither dict has, and for
+    another precision.
     """
 
-    def __init__(self, loss, weights, constants, shape, precision="float32"):
+    def __init__(
+        self, loss: Symbol, weights: Arrays, constants: Arrays, shape: tuple[int, ...], precision: str = "float32"
+    ) -> None:
         device = device_of(weights)
         self.precision = precision_on(precision, device)
         if self.precision == "bfloat16":
@@ -45,7 +53,7 @@ class Problem:
         self.image = mx.nd.zeros(shape, ctx=device)
         self._gradient = mx.nd.zeros(shape, ctx=device)
         arguments = _arguments(loss, {**weights, **constants, "data": self.image})
-        self._executor = loss.bind(
+        self._executor: Executor = loss.bind(
             device,
             arguments,
             args_grad={"data": self._gradient},
@@ -53,11 +61,11 @@ class Problem:
         )
         self._ones = mx.nd.ones((shape[0],), ctx=device)
 
-    def loss_and_gradient(self, image):
+    def loss_and_gradient(self, image: NDArray) -> tuple[NDArray, NDArray]:
         """One pass forward and backward.
 
-        image: NDArray (B, 3, H, W). Returns (loss (B,), gradient (B, 3, H, W)), both NDArrays that the next call
-        overwrites. Nothing is waited for: reading a number out of them waits.
+        image: (B, 3, H, W). Returns (loss (B,), gradient (B, 3, H, W)), both of which the next call overwrites. Nothing is
+        waited for: reading a number out of them waits.
         """
         image.copyto(self.image)
         self._executor.forward(is_train=True)
@@ -65,8 +73,8 @@ class Problem:
         return self._executor.outputs[0], self._gradient
 
 
-def _arguments(symbol, known):
-    """The arguments of a symbol, name -> NDArray, out of those known."""
+def _arguments(symbol: Symbol, known: Arrays) -> Arrays:
+    """The arguments of a symbol, out of those known."""
     missing = [name for name in symbol.list_arguments() if name not in known]
     if missing:
         raise InputError(f"the network needs {', '.join(missing)}, which neither weights nor constants have")

@@ -1,31 +1,43 @@
 """Computes one cell: a descent from a random image, or a picture that needs none."""
 
+from __future__ import annotations
+
 import hashlib
 import re
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, Dict, NamedTuple, Tuple
 
 import numpy as np
 
-from ..descent.optimisers import descend
+from ..descent.optimisers import Pass, descend
 from ..errors import InputError
+from ..experiment.cell import Cell
+from ..experiment.experiment import Experiment
 from ..files import store
 from ..files.images import postprocess
+from ..machine.aliases import AnyPath, Arrays, NDArray, Symbol
 from ..machine.mxnet import mx
 from ..method.codes import energies, isolate
 from ..method.objectives import Inputs, objective
 from ..network.executors import Problem, encode
 from ..network.vgg19 import layer_code
+from .materials import Materials
 
 NO_MEMORY = "there is no memory for this long_edge"
 
+# Of a cell: its picture, uint8 (H, W, 3), its arrays by name, and facts for its record.
+Computed = Tuple[np.ndarray, Dict[str, np.ndarray], Dict[str, Any]]
 
-def compute(materials, cell, out=None, on_pass=None):
+
+def compute(
+    materials: Materials, cell: Cell, out: AnyPath | None = None, on_pass: Callable[[Cell, Pass], None] | None = None
+) -> Computed:
     """Computes one cell.
 
     materials, cell: what it is made of. out: the run's folder, where a chained cell finds its predecessor.
-    on_pass(cell, Pass): called after each pass. Returns (picture uint8 (H, W, 3), arrays name -> NumPy, facts for its
-    record). Raises CellFailed where the descent explodes, memory is short or the predecessor is damaged.
+    on_pass: called after each pass. Raises CellFailed where the descent explodes, memory is short or the predecessor is
+    damaged.
     """
     try:
         if cell.method == "maps":
@@ -49,22 +61,24 @@ class CellFailed(Exception):
 
 
 class Beginning(NamedTuple):
-    """What a descent begins with: its problem, the initial image and the content image, both NDArrays (1, 3, H, W), and what
-    the objective has to say for the cell's record."""
+    """What a descent begins with: its problem, the initial image and the content image, both (1, 3, H, W), and what the
+    objective has to say for the cell's record."""
 
     problem: Problem
-    image: object
-    content: object
-    facts: dict
+    image: NDArray
+    content: NDArray
+    facts: dict[str, Any]
 
 
-def begin(materials, cell, out=None):
-    """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs. Returns a ``Beginning``."""
+def begin(materials: Materials, cell: Cell, out: AnyPath | None = None) -> Beginning:
+    """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs."""
     experiment, network = materials.experiment, materials.network
+    assert network is not None  # as every descent needs one
     shown = [mx.nd.array(pixels, ctx=network.device) for pixels in materials.shown[cell.image, cell.style]]
     content, style = shown[0], shown[1] if len(shown) > 1 else None
     source = content
     if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
+        assert out is not None  # as a chained cell is computed in a run
         source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=network.device)
     generator = cell_generator(experiment, cell)
     image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=network.device)
@@ -74,7 +88,7 @@ def begin(materials, cell, out=None):
     return Beginning(problem, image, content, goal.facts)
 
 
-def _left_behind(out, predecessor):
+def _left_behind(out: AnyPath, predecessor: str) -> np.ndarray:
     """The image of a predecessor's last pass."""
     try:
         return store.read_array(out, predecessor, "evaluated")
@@ -82,9 +96,10 @@ def _left_behind(out, predecessor):
         raise CellFailed(str(error)) from error
 
 
-def invert(materials, cell, out, on_pass):
-    """A cell that is a descent. Returns (picture, arrays, facts) for ``store.save_cell``."""
+def invert(materials: Materials, cell: Cell, out: AnyPath | None, on_pass: Callable[[Cell, Pass], None] | None) -> Computed:
+    """A cell that is a descent."""
     experiment, network = materials.experiment, materials.network
+    assert network is not None  # as every descent needs one
     report = (lambda done: on_pass(cell, done)) if on_pass else None
     beginning = begin(materials, cell, out)
     started = time.perf_counter()
@@ -99,6 +114,7 @@ def invert(materials, cell, out, on_pass):
         "device": str(descent.image.context),
     }
     if cell.method == "fmi":
+        assert cell.filter is not None  # as every cell of fmi has one
         code = layer_code(network.symbol, cell.layers[0])
         facts["energy_share_content"] = energy_share(code, network.weights, beginning.content, cell.filter)
         facts["energy_share"] = energy_share(code, network.weights, descent.image, cell.filter)
@@ -109,10 +125,11 @@ def invert(materials, cell, out, on_pass):
     return postprocess(image, experiment.denoise), arrays, facts
 
 
-def feature_maps(materials, cell):
-    """Fig. 1: feature maps of a content's code before and after Eq. (2). Returns (picture, arrays, facts): the content as
-    picture, and arrays ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
+def feature_maps(materials: Materials, cell: Cell) -> Computed:
+    """Fig. 1: feature maps of a content's code before and after Eq. (2). Returns the content as picture, and arrays
+    ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
     experiment, network = materials.experiment, materials.network
+    assert network is not None  # as every code needs one
     pixels = materials.shown[cell.image, cell.style][0]
     content = mx.nd.array(pixels, ctx=network.device)
     code = layer_code(network.symbol, cell.layers[0])
@@ -124,18 +141,18 @@ def feature_maps(materials, cell):
     return postprocess(pixels, denoise=0), arrays, facts
 
 
-def cell_generator(experiment, cell):
+def cell_generator(experiment: Experiment, cell: Cell) -> np.random.Generator:
     """The random numbers of a cell, from the seed and the cell's name: of the initial image, then of v of Eq. (3)."""
     name = int.from_bytes(hashlib.sha256(cell.name.encode()).digest()[:8], "big")
     return np.random.default_rng([experiment.seed, name])
 
 
-def initial_image(experiment, generator, shape):
+def initial_image(experiment: Experiment, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """The image that a descent starts from, uniform(-start, start), float32."""
     return generator.uniform(-experiment.start, experiment.start, shape).astype(np.float32)
 
 
-def energy_share(code, weights, image, number):
+def energy_share(code: Symbol, weights: Arrays, image: NDArray, number: int) -> float:
     """The share that a filter's feature map has in the energy of an image's code; 0 where the code is all 0."""
     energy = encode(energies(code), weights, image).asnumpy()[0]
     total = float(energy.sum())

@@ -1,14 +1,18 @@
 """What a finished run left behind: run.json, and which of its cells are there."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InputError
-from ..experiment.experiment import as_data, from_data
+from ..experiment.experiment import Experiment, as_data, from_data
 from ..files import store, whole
 from ..files.plain_yaml import read_text
 from ..files.readers import list_of, mapping, number, read_keys, text
+from ..machine.aliases import AnyPath
 from ..network.vgg19 import WIDTHS
 
 LARGEST = 10**8  # bytes of a run.json
@@ -19,25 +23,24 @@ class Finished(NamedTuple):
     digest of its specification. width: of the network. failed: name -> why the cell could not be computed. missing: names of
     the cells that are gone, damaged or, by now, another experiment's."""
 
-    experiment: dict
-    specifications: dict
+    experiment: dict[str, Any]
+    specifications: dict[str, str]
     width: float
-    records: dict
-    failed: dict
-    missing: list
+    records: dict[str, dict[str, Any]]
+    failed: dict[str, str]
+    missing: list[str]
 
 
-def finish(folder, experiment, records, width):
-    """Writes run.json into a run's folder. experiment: ``Experiment``. records: of its cells, in their order. width: of the
-    network."""
+def finish(folder: AnyPath, experiment: Experiment, records: Iterable[dict[str, Any]], width: float) -> None:
+    """Writes run.json into a run's folder. records: of its cells, in their order. width: of the network."""
     digests = {one["specification"]["name"]: store.data_digest(one["specification"]) for one in records}
     content = {"experiment": as_data(experiment), "cells": list(digests), "specifications": digests, "width": width}
     whole.write_json(Path(folder) / "run.json", content)
 
 
-def read_run(folder):
-    """The finished run in a folder, whatever another run is doing there now. Returns ``Finished``. Raises InputError where
-    the folder holds none, or one that no run of this version wrote."""
+def read_run(folder: AnyPath) -> Finished:
+    """The finished run in a folder, whatever another run is doing there now. Raises InputError where the folder holds none,
+    or one that no run of this version wrote."""
     again = f"first `fmi run EXPERIMENT.yaml --out {folder}`"
     try:
         content = json.loads(read_text(Path(folder) / "run.json", LARGEST))
@@ -55,7 +58,9 @@ def read_run(folder):
     except InputError as error:
         raise InputError(f"{folder} holds no finished run of this version (run.json: {error}); {again}") from error
     specifications = {name: content["specifications"][name] for name in content["cells"]}
-    records, failed, missing = {}, {}, []
+    records: dict[str, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
+    missing: list[str] = []
     for name, digest in specifications.items():
         record = read_cell(folder, name)
         if record is None or store.data_digest(record["specification"]) != digest:
@@ -67,7 +72,7 @@ def read_run(folder):
     return Finished(as_data(experiment), specifications, content["width"], records, failed, missing)
 
 
-def read_cell(folder, name):
+def read_cell(folder: AnyPath, name: str) -> dict[str, Any] | None:
     """``store.read_record`` of a cell that a run of this version stored; None for another's, whose record says other
     things."""
     record = store.read_record(folder, name)
@@ -79,14 +84,14 @@ def read_cell(folder, name):
     return record if fits and all(isinstance(where.get(key), type(known)) for key, known in _NOWHERE.items()) else None
 
 
-def check_all_there(folder, finished):
+def check_all_there(folder: AnyPath, finished: Finished) -> None:
     """Raises InputError, with their names, where cells of a finished run failed or are missing."""
     for what, names in (("failed", list(finished.failed)), ("missing", finished.missing)):
         if names:
             raise InputError(f"{folder} lacks cells ({what}: {listed(names)}); the same `fmi run` computes them again")
 
 
-def listed(names, most=10):
+def listed(names: Sequence[str], most: int = 10) -> str:
     """Names of cells in a line: the first ``most``, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

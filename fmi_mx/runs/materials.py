@@ -1,15 +1,18 @@
 """What a run is made of, read and checked once, before anything is bound or written, and handed on."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..experiment.cell import cells
+from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment, check_filters
 from ..files.finding import find_image
 from ..files.images import file_digest, preprocess, preprocess_style, read_image, remark
+from ..machine.aliases import AnyPath, Arrays, Context, Symbol
 from ..machine.mxnet import choose_device
 from ..machine.precision import precision_on
 from ..machine.processor import machine
@@ -28,38 +31,37 @@ class Source:
 
 @dataclass(frozen=True)
 class Network:
-    """The network of a run. symbol: what ``vgg19`` returns. weights: name -> NDArray on the device. digest: of them. width:
-    one of ``vgg19.WIDTHS``. device: ``mx.Context``. precision: the one that the device computes in. machine: see
-    ``processor``."""
+    """The network of a run. symbol: what ``vgg19`` returns. weights: on the device. digest: of them. width: one of
+    ``vgg19.WIDTHS``. precision: the one that the device computes in. machine: see ``processor``."""
 
-    symbol: object
-    weights: dict
+    symbol: Symbol
+    weights: Arrays
     digest: str
     width: float
-    device: object
-    precision: Optional[str]
-    machine: dict
+    device: Context
+    precision: str | None
+    machine: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Materials:
-    """What all cells of a run share. sources: image -> ``Source``. shown: (image, style or None) -> the images that such a
-    cell shows the network, [content] or [content, style], float32 (1, 3, H, W) minus the mean. network: None where no cell
-    needs one."""
+    """What all cells of a run share. sources: by image. shown: (image, style) -> the images that such a cell shows the
+    network, [content] or [content, style], float32 (1, 3, H, W) minus the mean. network: None where no cell needs one."""
 
     experiment: Experiment
-    sources: dict
-    shown: dict
-    network: Optional[Network]
+    sources: dict[str, Source]
+    shown: dict[tuple[str, str | None], list[np.ndarray]]
+    network: Network | None
 
 
-def gather(experiment, weights, folder, device):
+def gather(experiment: Experiment, weights: AnyPath, folder: AnyPath, device: str) -> Materials:
     """Reads and checks everything that the cells need, and puts the weights on the device.
 
-    experiment: ``Experiment``. weights: file. folder: of the images. device: see ``choose_device``. Returns ``Materials``.
-    Raises InputError for an image, weights or a device that cannot be used, and an image too small for a layer.
+    weights: file. folder: of the images. device: see ``choose_device``. Raises InputError for an image, weights or a device
+    that cannot be used, and an image too small for a layer.
     """
-    sources, shown = {}, {}
+    sources: dict[str, Source] = {}
+    shown: dict[tuple[str, str | None], list[np.ndarray]] = {}
     for image in (*experiment.images, *(experiment.styles or ())):
         path = find_image(image, folder)
         sources[image] = Source(read_image(path), file_digest(path))
@@ -71,16 +73,19 @@ def gather(experiment, weights, folder, device):
     return Materials(experiment, sources, shown, _network(experiment, weights, device) if needed else None)
 
 
-def _network_images(experiment, cell, sources):
+def _network_images(experiment: Experiment, cell: Cell, sources: dict[str, Source]) -> list[np.ndarray]:
     """What ``Materials.shown`` has for a cell."""
     content = preprocess(sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
     if cell.style is None:
         return [content]
-    size, style = content.shape[2:], sources[cell.style].pixels
-    return [content, preprocess_style(style, size, experiment.long_edge, experiment.pixels, experiment.style_size)]
+    (height, width), style = content.shape[-2:], sources[cell.style].pixels
+    return [
+        content,
+        preprocess_style(style, (height, width), experiment.long_edge, experiment.pixels, experiment.style_size),
+    ]
 
 
-def _network(experiment, weights, device):
+def _network(experiment: Experiment, weights: AnyPath, device: str) -> Network:
     arrays = read_weights(weights)
     width = width_of(arrays)
     try:
@@ -99,18 +104,18 @@ def _network(experiment, weights, device):
     )
 
 
-def remarks(experiment, folder):
+def remarks(experiment: Experiment, folder: AnyPath) -> list[str]:
     """What the owners of an experiment's images should know of how they are taken, a line each. folder: of the images.
     Raises InputError as ``gather`` does for an image."""
     lines = [remark(find_image(image, folder)) for image in (*experiment.images, *(experiment.styles or ()))]
     return [line for line in lines if line]
 
 
-def _check_sizes(experiment, cell, shown):
+def _check_sizes(experiment: Experiment, cell: Cell, shown: list[np.ndarray]) -> None:
     """Raises InputError where an image that a cell shows the network is too small for a layer of it."""
     for pixels in shown:
         for layer in cell.layers:
             try:
-                check_image_size(layer, *pixels.shape[2:])
+                check_image_size(layer, *pixels.shape[-2:])
             except InputError as error:
                 raise InputError(f"cell {cell.name} at long_edge {experiment.long_edge}: {error}") from error

@@ -1,44 +1,59 @@
 """Computes the cells of an experiment that are not stored yet."""
 
+from __future__ import annotations
+
 import platform
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
+from ..descent.optimisers import Pass
 from ..errors import as_line
-from ..experiment.cell import cells
-from ..experiment.experiment import as_data
+from ..experiment.cell import Cell, cells
+from ..experiment.experiment import Experiment, as_data
 from ..files import store
 from ..files.finding import image_name
 from ..files.images import png_bytes
+from ..machine.aliases import AnyPath
 from ..machine.mxnet import installed_builds
 from .compute import NO_MEMORY, CellFailed, compute
 from .finished import finish, read_cell
-from .materials import gather
+from .materials import Materials, gather
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
 _CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
 
 
-def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=None):
+def run(
+    experiment: Experiment,
+    out: AnyPath,
+    weights: AnyPath,
+    images: AnyPath,
+    device: str = "auto",
+    on_cell: Callable[[Cell, dict[str, Any], bool], None] | None = None,
+    on_pass: Callable[[Cell, Pass], None] | None = None,
+) -> list[dict[str, Any]]:
     """Computes what is missing of an experiment, and writes run.json last.
 
-    experiment: ``Experiment``. out: the run's folder. weights: file. images: folder of the images. device: see
-    ``choose_device``. on_cell(cell, record, stored) is called for each cell, stored True where it was there already;
-    on_pass(cell, Pass) after each pass. Returns the list of records, one a cell; that of a cell that cannot be computed says
-    why (``failed``), and the next run tries it again. Raises InputError before anything is computed or written for whatever
-    is wrong with the input, and later where the folder is deleted or made anew; the cells done by then stay.
+    out: the run's folder. weights: file. images: folder of the images. device: see ``choose_device``. on_cell(cell, record,
+    stored) is called for each cell, stored True where it was there already; on_pass after each pass. Returns the records,
+    one a cell; that of a cell that cannot be computed says why (``failed``), and the next run tries it again. Raises
+    InputError before anything is computed or written for whatever is wrong with the input, and later where the folder is
+    deleted or made anew; the cells done by then stay.
     """
     materials = gather(experiment, weights, images, device)
     with store.locked(out) as check_folder:
-        records = {}
+        records: dict[str, dict[str, Any]] = {}
         for cell in cells(experiment):
-            before = records.get(cell.predecessor)
+            before = records.get(cell.predecessor) if cell.predecessor else None
             specification = specify(materials, cell, before)
-            record = read_cell(out, cell.name)
-            stored = record is not None and record["specification"] == specification and "failed" not in record
-            if not stored:
-                record = _compute(materials, cell, out, specification, before, check_folder, on_pass)
+            found = read_cell(out, cell.name)
+            if found is not None and found["specification"] == specification and "failed" not in found:
+                record, stored = found, True
+            else:
+                record, stored = _compute(materials, cell, out, specification, before, check_folder, on_pass), False
             records[cell.name] = record
             if on_cell:
                 on_cell(cell, record, stored)
@@ -47,11 +62,19 @@ def run(experiment, out, weights, images, device="auto", on_cell=None, on_pass=N
     return list(records.values())
 
 
-def _compute(materials, cell, out, specification, before, check_folder, on_pass):
+def _compute(
+    materials: Materials,
+    cell: Cell,
+    out: AnyPath,
+    specification: dict[str, Any],
+    before: dict[str, Any] | None,
+    check_folder: Callable[[], None],
+    on_pass: Callable[[Cell, Pass], None] | None,
+) -> dict[str, Any]:
     """Computes a cell and stores it, or why it cannot be computed. before: the record of its predecessor, if it has one.
     Returns its record."""
-    where = {"machine": materials.network.machine} if cell.layers else {}
-    record = {"specification": specification, **where, "versions": versions()}
+    where = {"machine": materials.network.machine} if materials.network and cell.layers else {}
+    record: dict[str, Any] = {"specification": specification, **where, "versions": versions()}
     try:
         if before and "failed" in before:
             raise CellFailed(f"its target comes from {cell.predecessor}, which failed")
@@ -66,7 +89,7 @@ def _compute(materials, cell, out, specification, before, check_folder, on_pass)
     return store.save_failure(out, cell.name, {**record, "failed": reason})
 
 
-def specify(materials, cell, before):
+def specify(materials: Materials, cell: Cell, before: dict[str, Any] | None) -> dict[str, Any]:
     """Everything that decides a cell's picture, as JSON holds it: a stored cell is reused only if all of it is equal.
     before: the record of its predecessor, if it has one, whose very numbers the target comes from."""
     experiment, network = materials.experiment, materials.network
@@ -81,7 +104,7 @@ def specify(materials, cell, before):
         "style": image_name(cell.style) if cell.style else None,
         "style_sha256": materials.sources[cell.style].digest if cell.style else None,
         "filters": list(experiment.filters) if cell.method == "maps" else None,
-        "weights_sha256": network.digest if cell.layers else None,
+        "weights_sha256": network.digest if network and cell.layers else None,
         "precision": network.precision if network else None,
     }
     predecessor = None
@@ -93,7 +116,7 @@ def specify(materials, cell, before):
     return {**data, **known, "method": cell.method, "predecessor": predecessor}
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Versions of what the numbers come from, for a cell's record."""
     return {
         "python": platform.python_version(),

@@ -5,6 +5,8 @@ and none of it is believed before it is checked.
 Not by multiprocessing, which would run a user's unguarded script once more.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import select
@@ -13,11 +15,13 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, as_line, shown
+from ..machine.aliases import AnyPath
 from ..network.vgg19 import WIDTHS, weight_shapes
 from .foreign.formats import Foreign
 from .foreign.naming import SCALES
@@ -32,12 +36,12 @@ _PATIENCE = 6  # times as long on the clock: beside other programs, from a slow 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def read(path, canonical=False):
+def read(path: AnyPath, canonical: bool = False) -> Foreign:
     """Reads a weights file in a process of its own.
 
     path: file, or folder of a TensorFlow.js model. canonical: whether only the canonical form is read, in which float64 is
-    refused. Returns ``Foreign``: float32 arrays of VGG-19's shapes in one of its widths. Raises InputError, one line without
-    the file's name, for whatever is no such file, and whatever reading it does.
+    refused. Returns float32 arrays of VGG-19's shapes in one of its widths. Raises InputError, one line without the
+    file's name, for whatever is no such file, and whatever reading it does.
     """
     size = _size(path, folders=not canonical)
     seconds = _SECONDS + size // _BYTES_A_SECOND
@@ -50,7 +54,7 @@ def read(path, canonical=False):
         return foreign
 
 
-def _size(path, folders):
+def _size(path: AnyPath, folders: bool) -> int:
     """Bytes of a file, or of all in a folder. Raises InputError for what is neither, is too large or may not be read; it is
     not opened for that, since a FIFO or a device may never answer."""
     found = _stat(path)
@@ -67,7 +71,7 @@ def _size(path, folders):
     return size
 
 
-def _stat(path):
+def _stat(path: AnyPath) -> os.stat_result:
     try:
         return os.stat(path)
     except FileNotFoundError as error:
@@ -76,12 +80,12 @@ def _stat(path):
         raise InputError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _kind(mode):
+def _kind(mode: int) -> str:
     kinds = {stat.S_IFDIR: "is a directory", stat.S_IFIFO: "is a FIFO", stat.S_IFSOCK: "is a socket"}
     return kinds.get(stat.S_IFMT(mode), "is a device")
 
 
-def _folder_size(folder):
+def _folder_size(folder: AnyPath) -> int:
     """Bytes of the files in a folder that has a model.json. Raises InputError for one that is elsewhere, or is no file."""
     if not os.path.isfile(os.path.join(folder, "model.json")):
         raise InputError("it is a folder without the model.json of a TensorFlow.js model")
@@ -98,7 +102,7 @@ def _folder_size(folder):
 
 
 @contextlib.contextmanager
-def _program(*arguments):
+def _program(*arguments: str | int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Starts ``apart_program``; yields its process and the pipe it answers on. It ends with the block; where this process is
     killed, at its next word or when its time is up."""
     if not sys.executable:
@@ -125,7 +129,7 @@ def _program(*arguments):
         process.wait()
 
 
-def _start():
+def _start() -> str:
     """The program in one line. ``-I`` and a path of its own in place of ``-m``, which would take modules from the folder the
     user is in, and let PYTHON... variables change it; what this process can import, that can too."""
     places = [place for place in sys.path if os.path.isabs(place)]
@@ -134,20 +138,21 @@ def _start():
     return f"import sys; sys.path[:] = {ascii(places)}; from {__package__}.apart_program import main; main(*sys.argv[1:])"
 
 
-def _received(pipe, count, deadline):
+def _received(pipe: int, count: int, deadline: float) -> np.ndarray:
     """The next bytes, so many unless the program ends or its time is up before."""
-    data, got, ready = np.empty(count, np.uint8), 0, select.poll()
+    data: np.ndarray = np.empty(count, np.uint8)
+    got, ready = 0, select.poll()
     ready.register(pipe, select.POLLIN)
     while got < count:
         left = deadline - time.monotonic()
-        step = os.readv(pipe, [memoryview(data)[got:]]) if left > 0 and ready.poll(1000 * left) else 0
+        step = os.readv(pipe, [data.data[got:]]) if left > 0 and ready.poll(1000 * left) else 0
         if not step:
             break
         got += step
     return data[:got]
 
 
-def _foreign(answers, deadline):
+def _foreign(answers: int, deadline: float) -> Foreign | None:
     """``Foreign`` as the program gives it on a pipe; None where it has not given all, or not as it should. Raises InputError
     with the program's words where it says that the file cannot be read."""
     lines = _received(answers, HEADER, deadline).tobytes().decode("utf-8", "replace").rstrip().split("\n")
@@ -163,11 +168,13 @@ def _foreign(answers, deadline):
     if numbers.size < ends[-1]:
         return None
     parts = zip(shapes.items(), np.split(numbers, ends[:-1]))
-    arrays = {name: part.view("<f4").astype(np.float32).reshape(shape) for (name, shape), part in parts}
+    arrays: dict[str, np.ndarray] = {
+        name: part.view("<f4").astype(np.float32).reshape(shape) for (name, shape), part in parts
+    }
     return Foreign(arrays, kind=rest[1], scale=rest[0], done=tuple(rest[2:]))
 
 
-def _death(process, deadline, seconds, room):
+def _death(process: subprocess.Popen[bytes], deadline: float, seconds: int, room: int) -> str:
     """Why a program has not said all, in words."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(max(0, min(1, deadline - time.monotonic())))
@@ -184,7 +191,7 @@ def _death(process, deadline, seconds, room):
     return f"it {what}: it is damaged or hostile"
 
 
-def _signal(code):
+def _signal(code: int) -> str:
     with contextlib.suppress(ValueError):
         return signal.Signals(-code).name
     return f"it ends with {code}"

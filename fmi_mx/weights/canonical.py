@@ -1,16 +1,20 @@
 """The canonical weights of VGG-19: 32 float32 arrays, RGB, (out, in, kh, kw), in a .params or an .npz file."""
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, as_line, shown
 from ..files import whole
+from ..machine.aliases import AnyPath, Arrays, Context
 from ..machine.mxnet import mx
 from ..network.executors import to_device
 from . import apart, known
@@ -21,12 +25,12 @@ from .foreign.params_file import write_params
 _ENDINGS = (".params", ".npz")
 
 
-def read_weights(path):
+def read_weights(path: AnyPath) -> dict[str, np.ndarray]:
     """The arrays of a weights file, checked, and read in a process of its own (see ``apart``).
 
     path: MXNet's .params (``arg:conv1_1_weight`` ...) or .npz (``conv1_1_weight`` ...), told apart by content; float32, or
     float16, which becomes float32. The network is as wide as conv1_1 is (``network.WIDTHS``).
-    Returns a dict name -> float32 array in the network's order. Raises InputError, naming the file and what is wrong, for a
+    Returns name -> float32 array in the network's order. Raises InputError, naming the file and what is wrong, for a
     file that is missing, cut, hostile or of another kind, for a layer that is missing, of another shape or type, or not
     finite, and for Oxford's weights in BGR order.
     """
@@ -43,29 +47,29 @@ def read_weights(path):
     return arrays
 
 
-def load_weights(path, device=None):
-    """The weights as NDArrays on a device (an ``mx.Context``; the CPU when None), name -> NDArray.
+def load_weights(path: AnyPath, device: Context | None = None) -> Arrays:
+    """The weights as NDArrays on a device (the CPU when None).
 
     Raises InputError as ``read_weights`` does.
     """
     return to_device(read_weights(path), device or mx.cpu())
 
 
-def weights_digest(arrays):
+def weights_digest(arrays: dict[str, np.ndarray]) -> str:
     """SHA-256, hexadecimal, of the numbers themselves: the same for a .params and an .npz of the same weights."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def array_digest(array):
+def array_digest(array: np.ndarray) -> str:
     """SHA-256, hexadecimal, of one array's numbers."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
-def check_target(path):
+def check_target(path: AnyPath) -> None:
     """Raises InputError where ``write_weights`` could not write path: another ending, or no folder to write into."""
     path = Path(path)
     if path.suffix not in _ENDINGS:
@@ -74,7 +78,7 @@ def check_target(path):
         raise InputError(f"weights {as_line(str(path))} cannot be written ({reason}); give another place with --to")
 
 
-def _no_place(path):
+def _no_place(path: Path) -> str:
     for place in (path, provenance_path(path)):
         if place.is_dir():
             return f"{shown(place.name)} is a directory"
@@ -83,9 +87,9 @@ def _no_place(path):
     return "" if os.access(path.parent, os.W_OK) else f"no right to write {as_line(str(path.parent))}"
 
 
-def write_weights(arrays, path, provenance=None):
-    """Writes arrays, name -> NumPy, as path's ending says: .params (``arg:`` before each name) or .npz; and provenance,
-    where it is given, as JSON beside it, with the ending .provenance.json.
+def write_weights(arrays: dict[str, np.ndarray], path: AnyPath, provenance: dict[str, Any] | None = None) -> None:
+    """Writes arrays as path's ending says: .params (``arg:`` before each name) or .npz; and provenance, where it is
+    given, as JSON beside it, with the ending .provenance.json.
 
     What is written is read again before it has its name: both files are there whole, or what was there before is. Raises
     InputError as ``check_arrays`` and ``check_target`` do, and where the disk does not take it.
@@ -110,12 +114,12 @@ def write_weights(arrays, path, provenance=None):
         ) from error
 
 
-def provenance_path(path):
+def provenance_path(path: AnyPath) -> Path:
     """Where a weights file's provenance is."""
     return Path(path).with_suffix(".provenance.json")
 
 
-def _write(arrays, path, ending):
+def _write(arrays: dict[str, np.ndarray], path: Path, ending: str) -> None:
     with open(path, "wb") as file:
         if ending == ".params":
             write_params({f"arg:{name}": array for name, array in arrays.items()}, file)
@@ -125,7 +129,7 @@ def _write(arrays, path, ending):
             file.write(packed.getbuffer())
 
 
-def _is_there(arrays, path):
+def _is_there(arrays: dict[str, np.ndarray], path: Path) -> bool:
     """Whether a file that was just written holds the arrays."""
     try:
         return weights_digest(format_of(path).read(path).arrays) == weights_digest(arrays)

@@ -1,5 +1,7 @@
 """The canonical form of VGG-19's weights: 32 float32 arrays, name -> NumPy, RGB, (out, in, kh, kw) and (out,)."""
 
+from __future__ import annotations
+
 from fractions import Fraction
 
 import numpy as np
@@ -8,8 +10,8 @@ from ..errors import InputError
 from ..network.vgg19 import weight_shapes, width_of
 
 
-def check_arrays(arrays):
-    """Raises InputError, naming the layer, unless arrays (name -> array) are VGG-19's in the canonical form, all of one of
+def check_arrays(arrays: dict[str, np.ndarray]) -> None:
+    """Raises InputError, naming the layer, unless arrays are VGG-19's in the canonical form, all of one of
     its widths, and finite."""
     width = width_of(arrays)
     network = "VGG-19's" if width == 1 else f"with {Fraction(width)} of VGG-19's filters it"

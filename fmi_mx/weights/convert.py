@@ -1,17 +1,22 @@
 """Weights of any known format -> the canonical form, with where they come from beside them."""
 
+from __future__ import annotations
+
 import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, as_line
 from ..files.fetch import checksums
+from ..machine.aliases import AnyPath
 from . import apart, known
 from .canonical import array_digest, check_target, provenance_path, write_weights
 from .checks import check_arrays
+from .foreign.formats import Foreign
 
 _STANDARD_DEVIATION = np.array([0.229, 0.224, 0.225])
 _TORCHVISION = (
@@ -22,7 +27,7 @@ _TORCHVISION = (
 _LARGEST_PROVENANCE = 2**16  # bytes; ours has 4,000
 
 
-def convert(source, target):
+def convert(source: AnyPath, target: AnyPath) -> dict[str, Any]:
     """Converts weights of any known format, and writes where they come from beside them.
 
     source: file, or the folder of a TensorFlow.js model. target: .params or .npz. Returns the provenance, which is also in
@@ -34,14 +39,14 @@ def convert(source, target):
     return provenance
 
 
-def network_of(arrays, path):
+def network_of(arrays: dict[str, np.ndarray], path: AnyPath) -> str:
     """Which network canonical arrays are, one line: by what they show, else by the provenance beside their file, path, if
     that speaks of these very numbers."""
     found = provenance_of(arrays, path).get("network")
     return as_line(found) if found and isinstance(found, str) else known.describe(arrays)
 
 
-def provenance_of(arrays, path):
+def provenance_of(arrays: dict[str, np.ndarray], path: AnyPath) -> dict[str, Any]:
     """The provenance beside the file, path, of canonical arrays, where it is of these very numbers; else an empty dict."""
     beside = provenance_path(path)
     try:
@@ -55,7 +60,7 @@ def provenance_of(arrays, path):
         return {}
 
 
-def read_any(source):
+def read_any(source: AnyPath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Canonical arrays of a file of any known format, read in a process of its own (see ``apart``), and their provenance.
     Raises InputError as ``convert`` does."""
     source = Path(source)
@@ -77,7 +82,7 @@ def read_any(source):
     return arrays, provenance
 
 
-def _canonical(foreign):
+def _canonical(foreign: Foreign) -> tuple[dict[str, np.ndarray], list[str]]:
     """Arrays of a network that is fed RGB, 0..255 minus the mean; and what was done for it."""
     arrays, first, done = foreign.arrays, foreign.arrays["conv1_1_weight"], []
     bgr = foreign.scale == "BGR"
@@ -94,5 +99,5 @@ def _canonical(foreign):
     return {**arrays, "conv1_1_weight": first}, done
 
 
-def _files(folder):
+def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())

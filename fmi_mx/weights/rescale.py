@@ -1,13 +1,18 @@
 """Weights scaled filter by filter, which leaves what a ReLU network tells apart unchanged: its mean activations become 1, as
 Gatys et al. had them ("Texture Synthesis Using Convolutional Neural Networks", 2015, Sec. 2)."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..files.finding import find_image
 from ..files.images import file_digest, preprocess, read_image
+from ..machine.aliases import AnyPath, NDArray
 from ..machine.mxnet import mx
 from ..network.executors import encode, to_device
 from ..network.vgg19 import layer_table, vgg19, width_of
@@ -17,7 +22,7 @@ from .convert import network_of, provenance_of
 LONG_EDGE = 512  # pixels, the authors' size
 
 
-def normalise(source, target, images, folder):
+def normalise(source: AnyPath, target: AnyPath, images: Sequence[str], folder: AnyPath) -> dict[str, Any]:
     """Writes weights whose every filter has a mean activation of 1 over some images, and beside them where they come from.
 
     source: weights file. target: .params or .npz, which stays as it is where it was made from the same. images: their names;
@@ -48,7 +53,7 @@ def normalise(source, target, images, folder):
     return provenance
 
 
-def _made_from(origin, target):
+def _made_from(origin: dict[str, Any], target: AnyPath) -> dict[str, Any] | None:
     """The provenance of weights that are there, if it has all of origin; else None."""
     try:
         found = provenance_of(read_weights(target), target)
@@ -57,11 +62,11 @@ def _made_from(origin, target):
     return found if found == {**found, **origin} else None
 
 
-def mean_activations(arrays, images):
+def mean_activations(arrays: dict[str, np.ndarray], images: Sequence[NDArray]) -> dict[str, np.ndarray]:
     """The mean of each feature map behind a ReLU over positions and images, which count by their pixels.
 
-    arrays: canonical weights, name -> NumPy. images: NDArrays (B, 3, H, W), mean-subtracted RGB. Returns a dict, ReLU's name
-    -> float64 (C,), in the network's order.
+    arrays: canonical weights. images: (B, 3, H, W), mean-subtracted RGB. Returns ReLU's name -> float64 (C,), in the
+    network's order.
     """
     width = width_of(arrays)
     relus = [name for name, (kind, _, _) in layer_table(width).items() if kind == "relu"]
@@ -73,11 +78,11 @@ def mean_activations(arrays, images):
     return dict(zip(relus, np.split(mean, ends[:-1])))
 
 
-def rescaled(arrays, factors):
+def rescaled(arrays: dict[str, np.ndarray], factors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Weights of the network whose feature maps are ``factors`` times those of the given one.
 
-    arrays: canonical weights, name -> NumPy. factors: ReLU's name -> (C,), all above 0, in the network's order. A layer's
-    filters are multiplied, and divided by the factors of what they see. Returns name -> float32.
+    arrays: canonical weights. factors: ReLU's name -> (C,), all above 0, in the network's order. A layer's filters are
+    multiplied, and divided by the factors of what they see. Returns name -> float32.
     """
     seen, result = np.ones(3), {}
     for relu, factor in factors.items():

@@ -149,9 +149,11 @@ def test_a_file_that_is_no_experiment(tmp_path, text, message):
 
 def test_misspelt_keys_of_the_file_are_refused(fig3, tmp_path):
     path = tmp_path / "x.yaml"
-    path.write_text(fig3.read_text(encoding="utf-8").replace("\ndenoise:", "\ndenoize:"), encoding="utf-8")
-    with pytest.raises(InputError, match="unknown key 'denoize' .did you mean 'denoise'"):
-        load_experiment(path)
+    text = fig3.read_text(encoding="utf-8")
+    for key, wrong in (("target", "tarket"), ("descent", "descant")):
+        path.write_text(text.replace(f"\n{key}:", f"\n{wrong}:"), encoding="utf-8")
+        with pytest.raises(InputError, match=f"unknown key '{wrong}' .did you mean '{key}'"):
+            load_experiment(path)
 
 
 def test_no_file_and_a_folder(tmp_path):

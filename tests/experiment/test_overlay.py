@@ -161,3 +161,87 @@ def test_a_file_without_every_has_the_authors_rule(tmp_path):
         encoding="utf-8",
     )
     assert load_experiment(path) == load_experiment(figure("fig3"))
+
+
+def with_descent(folder, text, descent="authors"):
+    """Fig. 3 with another descent, and text behind it."""
+    path = folder / "with_descent.yaml"
+    fig3 = figure("fig3").read_text(encoding="utf-8").partition("\ndescent:")[0]
+    path.write_text(f"{fig3}\ndescent: {descent}\n{text}", encoding="utf-8")
+    return path
+
+
+def descent(folder, text):
+    path = folder / "down.yaml"
+    path.write_text(f"descent: down\n{text}", encoding="utf-8")
+    return str(path)
+
+
+def test_a_descent_stands_for_the_keys_of_its_file(tmp_path):
+    named = as_data(load_experiment(figure("fig3")))
+    said = tmp_path / "said.yaml"
+    said.write_text(yaml.safe_dump(named), encoding="utf-8")
+    assert "descent" not in named
+    assert load_experiment(said) == load_experiment(figure("fig3"))
+
+
+def test_an_experiment_replaces_what_its_descent_says(tmp_path):
+    sgd = load_experiment(figure("fig3")).optimiser
+    path = with_descent(tmp_path, "optimiser.clip: 5\nstop: {passes: 7, change: 0}\ndenoise: 0\n")
+    experiment = load_experiment(path)
+    assert experiment.optimiser == dataclasses.replace(sgd, clip=5.0)
+    assert (experiment.stop.passes, experiment.stop.change, experiment.stop.every) == (7, 0, 1)
+    assert (experiment.denoise, experiment.start) == (0, 0.1)
+    assert load_experiment(path, **{"optimiser.clip": 6}).optimiser.clip == 6
+
+
+def test_another_optimiser_brings_its_settings_into_a_descent(tmp_path):
+    experiment = load_experiment(with_descent(tmp_path, "optimiser.beta1: 0.5\noptimiser.name: adam\n"))
+    assert experiment.optimiser == dataclasses.replace(
+        load_experiment(figure("fig3"), **{"optimiser.name": "adam"}).optimiser, beta1=0.5
+    )
+
+
+def test_a_descent_of_ones_own(tmp_path):
+    down = descent(
+        tmp_path, "precision: float32\nstart: 2\noptimiser.name: lbfgs\nstop: {passes: 3, change: 0}\ndenoise: 0\n"
+    )
+    experiment = load_experiment(with_descent(tmp_path, "", down))
+    assert isinstance(experiment.optimiser, LBFGS)
+    assert (experiment.start, experiment.stop.passes) == (2, 3)
+
+
+@pytest.mark.parametrize("name, text, said", [
+    ("author", "", "descent author: .*no such file.*; there are authors .did you mean 'authors'"),
+    ("fast", "", "descent fast: is not a descent, which has the key 'descent'; there are authors"),
+    ("[authors]", "", "descent .'authors'.: is no name; there are authors"),
+    ("authors", "stop: {passes: 1}\nstop.every: 2", "keys 'stop' and 'stop.every' are both to be set"),
+    ("authors", "optimiser.momentun: 1", "unknown key 'optimiser.momentun' to set .did you mean 'momentum'"),
+    ("authors", "optimiser.momentum: x", "optimiser: momentum: must be a number"),
+    ("authors", "denoise:", "denoise: must be a number of at least 0 .*, is None"),
+    ("authors", "tarkets: paper", "unknown key 'tarkets' .did you mean 'target'"),
+])  # fmt: skip
+def test_a_wrong_descent_is_refused(tmp_path, name, text, said):
+    path = with_descent(tmp_path, text, name)
+    with pytest.raises(InputError, match=said) as caught:
+        load_experiment(path)
+    assert str(caught.value).startswith(f"experiment {path}: ")
+
+
+def test_what_a_descent_of_ones_own_lacks_or_has_too_much_is_said(tmp_path):
+    with pytest.raises(InputError, match="key 'start' is missing"):
+        load_experiment(with_descent(tmp_path, "", descent(tmp_path, "optimiser.name: sgd\nstop: {passes: 1, change: 0}\n")))
+    with pytest.raises(InputError, match="down.yaml: unknown key 'preset'; known are"):
+        load_experiment(with_descent(tmp_path, "", descent(tmp_path, "preset: down\n")))
+
+
+def test_a_figure_without_a_descent_has_none(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(figure("fig2").read_text(encoding="utf-8") + "\ndescent: authors\n", encoding="utf-8")
+    with pytest.raises(InputError, match="unknown key 'descent'; known are"):
+        load_experiment(path)
+
+
+def test_a_descent_is_no_experiment():
+    with pytest.raises(InputError, match="is a descent; an experiment has it by its key descent: authors"):
+        load_experiment(figure("authors"))

@@ -1,10 +1,14 @@
 """Every format of VGG-19's weights that is read, told apart by content, one short reader each. Only the program that reads a
 stranger's file (``apart``) runs them."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import zipfile
-from typing import Callable, Dict, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,23 +26,23 @@ class Foreign(NamedTuple):
     """What a file holds. arrays: canonical name -> array, (out, in, kh, kw) and (out,). kind: the format. scale: what the
     network is fed, one of ``naming.SCALES``. done: the conversions so far, in words."""
 
-    arrays: Dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
     kind: str
     scale: str
-    done: tuple = ()
+    done: tuple[str, ...] = ()
 
 
 class Format(NamedTuple):
-    """kind: its name. read: a Path -> ``Foreign``; raises InputError, without the file's name, and whatever its library
+    """kind: its name. read: raises InputError, without the file's name, and whatever its library
     raises at a damaged file. needs: the modules that it imports."""
 
     kind: str
-    read: Callable
-    needs: tuple = ()
+    read: Callable[[Path], Foreign]
+    needs: tuple[str, ...] = ()
 
 
-def format_of(source):
-    """The ``Format`` that a file's first bytes say. source: Path, of a folder for a TensorFlow.js model. Raises InputError
+def format_of(source: Path) -> Format:
+    """The ``Format`` that a file's first bytes say. source: a folder for a TensorFlow.js model. Raises InputError
     for one that is not known."""
     if source.is_dir():
         return Format("TensorFlow.js", _tensorflow_js)
@@ -58,7 +62,7 @@ def format_of(source):
     )
 
 
-def prepare(found):
+def prepare(found: Format) -> None:
     """Imports what reading a ``Format`` needs. Raises InputError where it is not installed."""
     for module in found.needs:
         try:
@@ -68,42 +72,42 @@ def prepare(found):
             raise InputError(f"{found.kind} needs {module} ({reason}): pip install -e '.[convert]'") from error
 
 
-def _named(kind, names, read):
+def _named(kind: str, names: list[str], read: Callable[[str], np.ndarray]) -> Foreign:
     """``Foreign`` of a file whose arrays have names. read: name -> array."""
     naming = choose(names)
     arrays = {name: read(key) for name, key in naming.keys.items()}
     return Foreign(arrays, kind, naming.scale, (naming.said,) if naming.said else ())
 
 
-def _params(path):
+def _params(path: Path) -> Foreign:
     with params_file.open_params(path) as (names, read):
         return _named("MXNet .params", names, read)
 
 
-def _torch(path):
+def _torch(path: Path) -> Foreign:
     with torch_file.open_torch(path) as (names, read):
         return _named("PyTorch .pth", names, read)
 
 
-def _zip(path):
+def _zip(path: Path) -> Foreign:
     with zipfile.ZipFile(path) as archive:
         members = archive.namelist()
     if any(torch_file.is_pickle(name) for name in members):
         return _torch(path)
     if "model.weights.h5" in members:
         raise InputError("it is a .keras archive; model.save_weights('x.weights.h5') writes what is read")
-    with np.load(path, allow_pickle=False) as archive:
-        return _named(".npz", archive.files, archive.__getitem__)
+    with np.load(path, allow_pickle=False) as arrays:
+        return _named(".npz", arrays.files, arrays.__getitem__)
 
 
-def _safetensors(path):
+def _safetensors(path: Path) -> Foreign:
     """By the library's function that returns the bytes, for NumPy has no bfloat16."""
     from safetensors import deserialize
 
     kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": BFLOAT16}
     found = dict(deserialize(path.read_bytes()))
 
-    def read(name):
+    def read(name: str) -> np.ndarray:
         entry = found[name]
         if entry["dtype"] not in kinds:
             raise InputError(f"{name} is {entry['dtype']}, and numbers of {', '.join(kinds)} are read")
@@ -112,15 +116,15 @@ def _safetensors(path):
     return _named("safetensors", sorted(found), read)
 
 
-def _keras(path):
+def _keras(path: Path) -> Foreign:
     return Foreign(keras_files.read_h5(path), "Keras .h5", "BGR", (_KERNELS_LAST,))
 
 
-def _tensorflow_js(folder):
+def _tensorflow_js(folder: Path) -> Foreign:
     return Foreign(keras_files.read_tensorflow_js(folder), "TensorFlow.js", "BGR", (_KERNELS_LAST,))
 
 
-def _matconvnet(path):
+def _matconvnet(path: Path) -> Foreign:
     """MatConvNet: a list of layers with weights {(kh, kw, in, out), (out)} (older files: filters and biases)."""
     from scipy.io import loadmat
 
@@ -136,7 +140,7 @@ def _matconvnet(path):
     return Foreign(arrays, "MatConvNet .mat", "RGB", (_KERNELS_LAST,))
 
 
-def _caffe(path):
+def _caffe(path: Path) -> Foreign:
     """Caffe, read by OpenCV with a network description of our own, which it wants to have in a file: one in memory, so that
     nothing is left of it whatever happens."""
     import cv2
@@ -147,7 +151,7 @@ def _caffe(path):
         net = cv2.dnn.readNetFromCaffe(f"/proc/self/fd/{description}", str(path))
     except cv2.error as error:
         raise Damaged(f"or no Caffe network of VGG-19: {as_line(error.err)}") from error
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name in _CONVOLUTIONS:
         try:
             arrays[f"{name}_weight"] = net.getParam(name, 0)
@@ -158,7 +162,7 @@ def _caffe(path):
     return Foreign(arrays, "Caffe .caffemodel", "BGR")
 
 
-def _prototxt():
+def _prototxt() -> str:
     """VGG-19's convolutions, one behind the other, in Caffe's language: enough to read their weights."""
     lines, below = ['name: "VGG19"', 'input: "data"', "input_shape { dim: 1 dim: 3 dim: 16 dim: 16 }"], "data"
     for name in _CONVOLUTIONS:

@@ -1,8 +1,11 @@
 """Keras' weights: its .h5 file, and the folder that TensorFlow.js makes of one. Both have names as ``block1_conv1/kernel``
 and axes (kh, kw, in, out)."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from .stored_numbers import Damaged
 _LAYERS = {f"block{name[4]}_conv{name[6]}": name for name, (kind, _, _) in LAYERS.items() if kind == "conv"}
 
 
-def read_h5(path):
+def read_h5(path: Path) -> dict[str, np.ndarray]:
     """The arrays, canonical name -> array, of a Keras .h5 file, with or without its fully connected layers. Raises
     InputError, without the file's name, for an array that is elsewhere, twice there or missing."""
     import h5py
@@ -26,7 +29,7 @@ def read_h5(path):
             raise _elsewhere(link.decode("utf-8", "replace"), "a link")
         found = {}
 
-        def visit(name, entry):
+        def visit(name: str, entry: object) -> None:
             if isinstance(entry, h5py.Dataset) and not name.startswith("optimizer_weights/"):
                 found[name] = entry
 
@@ -34,17 +37,17 @@ def read_h5(path):
         return _canonical({name: _dataset(name, entry) for name, entry in found.items() if _layer(name)}, list(found))
 
 
-def _dataset(name, entry):
+def _dataset(name: str, entry: Any) -> np.ndarray:
     if entry.external or entry.is_virtual:
         raise _elsewhere(name, "stored in another file")
     return entry[()]
 
 
-def _elsewhere(name, what):
+def _elsewhere(name: str, what: str) -> InputError:
     return InputError(f"{shown(name)} is {what}, and only what is in the file itself is read")
 
 
-def read_tensorflow_js(folder):
+def read_tensorflow_js(folder: Path) -> dict[str, np.ndarray]:
     """The arrays, canonical name -> array, of a TensorFlow.js layers model: model.json and its shards, float32 or quantised
     to uint8 or uint16. Only files of the folder are opened, whatever path model.json gives. Raises InputError, without the
     folder's name, for an array that is twice there or missing."""
@@ -55,7 +58,7 @@ def read_tensorflow_js(folder):
     return _canonical({name: array for name, array in found.items() if _layer(name)}, list(found))
 
 
-def _group(data, weights):
+def _group(data: bytes, weights: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     """The arrays, by name, that a group's bytes hold one behind the other."""
     found, offset = {}, 0
     for weight in weights:
@@ -72,12 +75,12 @@ def _group(data, weights):
     return found
 
 
-def _layer(path):
+def _layer(path: str) -> str | None:
     """The convolution, by our name, that an array of this path belongs to, or None."""
     return next((ours for theirs, ours in _LAYERS.items() if f"/{theirs}/" in f"/{path}/"), None)
 
 
-def _canonical(found, keys):
+def _canonical(found: dict[str, np.ndarray], keys: list[str]) -> dict[str, np.ndarray]:
     """Arrays by path (``.../block1_conv1/...``) as canonical ones, by their number of axes. keys: all names of the file."""
     arrays = {}
     for path, array in found.items():

@@ -2,8 +2,11 @@
 
 A scheme of names also says what the network is fed, which no file says otherwise."""
 
+from __future__ import annotations
+
 import re
-from typing import Callable, Dict, NamedTuple
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from ...errors import InputError, shown
 from ...network.vgg19 import weight_shapes
@@ -18,7 +21,7 @@ _NORMALISATION = re.compile("running_mean|moving_mean|batchnorm|batch_norm")
 class Naming(NamedTuple):
     """keys: canonical name -> the file's key. scale: one of ``SCALES``. said: what the names told, in words, or empty."""
 
-    keys: Dict[str, str]
+    keys: dict[str, str]
     scale: str
     said: str
 
@@ -27,26 +30,26 @@ class _Scheme(NamedTuple):
     """pattern: groups ``before``, ``layer`` and ``part``. layers: a network's convolutions per block, and the layers from
     one convolution to the next, -> what ``layer`` is for each convolution."""
 
-    pattern: "re.Pattern"
-    layers: Callable
+    pattern: re.Pattern[str]
+    layers: Callable[[tuple[int, ...], int], list[str]]
     scale: str
     said: str
 
 
-def conv_names(convolutions):
+def conv_names(convolutions: tuple[int, ...]) -> list[str]:
     """The names of a network's convolutions (``conv1_1``, ...). convolutions: how many each block has."""
     return [f"conv{block}_{n}" for block, count in enumerate(convolutions, 1) for n in range(1, count + 1)]
 
 
-def _by_name(convolutions, _):
+def _by_name(convolutions: tuple[int, ...], _: int) -> list[str]:
     return conv_names(convolutions)
 
 
-def _by_number(convolutions, _):
+def _by_number(convolutions: tuple[int, ...], _: int) -> list[str]:
     return [str(n) for n in range(sum(convolutions))]
 
 
-def _by_position(convolutions, step):
+def _by_position(convolutions: tuple[int, ...], step: int) -> list[str]:
     """Counted with ReLUs and poolings: step is 2, and 3 with batch normalisation."""
     found, position = [], 0
     for count in convolutions:
@@ -55,7 +58,7 @@ def _by_position(convolutions, step):
     return found
 
 
-def _pattern(before, layer):
+def _pattern(before: str, layer: str) -> re.Pattern[str]:
     return re.compile(rf"(?P<before>(?:arg:)?{before}){layer}(?P<part>weight|bias)", re.ASCII)
 
 
@@ -69,11 +72,11 @@ _SCHEMES = (
 )  # fmt: skip
 
 
-def choose(keys):
-    """The keys of VGG-19's arrays among those of a file, as ``Naming``.
+def choose(keys: list[str]) -> Naming:
+    """The keys of VGG-19's arrays among those of a file.
 
-    keys: list of strings. Raises InputError where they are of another network (VGG-16, one with batch normalisation), where
-    an array is missing, and where two networks are there.
+    Raises InputError where they are of another network (VGG-16, one with batch normalisation), where an array is missing,
+    and where two networks are there.
     """
     if len(keys) > MOST:
         raise InputError(
@@ -95,27 +98,27 @@ def choose(keys):
     return Naming(_names(scheme, layers), scheme.scale, scheme.said)
 
 
-def _groups(scheme, keys):
+def _groups(scheme: _Scheme, keys: list[str]) -> dict[str, dict[str, dict[str, str]]]:
     """What stands before the layer -> layer -> part (``weight`` or ``bias``) -> key."""
-    groups = {}
+    groups: dict[str, dict[str, dict[str, str]]] = {}
     for key in keys:
         if match := scheme.pattern.fullmatch(key):
             groups.setdefault(match["before"], {}).setdefault(match["layer"], {})[match["part"]] = key
     return groups
 
 
-def _names(scheme, layers):
+def _names(scheme: _Scheme, layers: dict[str, dict[str, str]]) -> dict[str, str]:
     """Canonical name -> key, in the network's order, of what there is of VGG-19 in a group."""
     ours = zip(conv_names(_CONVOLUTIONS["VGG-19"]), scheme.layers(_CONVOLUTIONS["VGG-19"], 2))
     found = {name: layers.get(layer, {}) for name, layer in ours}
     return {f"{name}_{part}": parts[part] for name, parts in found.items() for part in ("weight", "bias") if part in parts}
 
 
-def _normalised(before, keys):
+def _normalised(before: str, keys: list[str]) -> bool:
     return any(key.startswith(before) and _NORMALISATION.search(key) for key in keys)
 
 
-def _refuse_relatives(scheme, layers, normalised):
+def _refuse_relatives(scheme: _Scheme, layers: dict[str, dict[str, str]], normalised: bool) -> None:
     """Raises InputError where a group's layers are those of another VGG."""
     for network, convolutions in _CONVOLUTIONS.items():
         theirs = set(scheme.layers(convolutions, 3 if normalised else 2))
@@ -126,12 +129,12 @@ def _refuse_relatives(scheme, layers, normalised):
             _refuse(network)
 
 
-def _refuse(network):
+def _refuse(network: str) -> None:
     if network != "VGG-19":
         raise InputError(f"it is a {network}, another network; VGG-19 is needed")
 
 
-def check_whole(names, keys):
+def check_whole(names: Collection[str], keys: Collection[str]) -> None:
     """Raises InputError unless every array of VGG-19 is among names (canonical). keys: the file's own, some of which the
     message shows."""
     missing = [name for name in weight_shapes() if name not in names]

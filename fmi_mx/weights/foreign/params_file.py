@@ -7,11 +7,17 @@ storage (i32, 0 is dense), its axes (i32) and size along each (i64; before versi
 device and its number (i32, i32), type (i32), then its numbers.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
 import struct
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
 
 from ...errors import InputError, shown
 from .naming import MOST
@@ -24,29 +30,30 @@ _MOST_AXES = 32  # as NumPy's
 
 
 class _Entry(NamedTuple):
-    """Where an array of the file begins, in bytes, and what it is; shape is None where the file has none there."""
+    """Where an array of the file begins, in bytes, and what it is."""
 
     offset: int
     kind: str
-    shape: tuple
+    shape: tuple[int, ...]
 
 
 @contextlib.contextmanager
-def open_params(path):
+def open_params(path: Path) -> Iterator[tuple[list[str], Callable[[str], np.ndarray]]]:
     """Yields (names, read): the arrays' names as they are stored (``arg:conv1_1_weight``), and a function of a name that
     returns its array. Raises InputError, without the file's name, for a file that is cut, sparse or without names."""
     with open(path, "rb") as file:
-        entries = _entries(file, os.fstat(file.fileno()).st_size)
+        found = _entries(file, os.fstat(file.fileno()).st_size)
+        entries = {name: entry for name, entry in found.items() if entry is not None}
 
-        def read(name):
+        def read(name: str) -> np.ndarray:
             offset, kind, shape = entries[name]
             file.seek(offset)
             return from_bytes(file.read(math.prod(shape) * size_of(kind)), kind).reshape(shape)
 
-        yield [name for name, entry in entries.items() if entry.shape is not None], read
+        yield list(entries), read
 
 
-def _entries(file, size):
+def _entries(file: BinaryIO, size: int) -> dict[str, _Entry | None]:
     """Name -> ``_Entry``, of a file that has so many bytes."""
     if file.read(len(MAGIC)) != MAGIC:
         raise Damaged("it does not begin as MXNet's .params")
@@ -59,7 +66,7 @@ def _entries(file, size):
     return dict(zip(names, found))
 
 
-def _numbers(file, layout):
+def _numbers(file: BinaryIO, layout: str) -> tuple[int, ...]:
     """What the next bytes say, little-endian, in the letters of ``struct``."""
     data = file.read(struct.calcsize(f"<{layout}"))
     try:
@@ -68,7 +75,7 @@ def _numbers(file, layout):
         raise Damaged("it ends too early") from error
 
 
-def _counted(file, size, smallest):
+def _counted(file: BinaryIO, size: int, smallest: int) -> range:
     """As many turns as the file says that entries follow, each of so many bytes at least."""
     (count,) = _numbers(file, "Q")
     if count > min(size // smallest, MOST):
@@ -76,14 +83,15 @@ def _counted(file, size, smallest):
     return range(count)
 
 
-def _entry(file, size):
+def _entry(file: BinaryIO, size: int) -> _Entry | None:
+    """None where the file has no array there."""
     (magic,) = _numbers(file, "I")
     if magic in (_VERSION_2, _VERSION_3) and _numbers(file, "i") != (0,):
         raise InputError("it has a sparse array, and only dense ones are read")
     later = magic in (_VERSION_1, _VERSION_2, _VERSION_3)
     axes = _numbers(file, "i")[0] if later else magic
     if axes == (-1 if magic == _VERSION_3 else 0):
-        return _Entry(0, "", None)
+        return None
     if not 0 <= axes <= _MOST_AXES:
         raise Damaged(f"an array of {axes} axes")
     shape = _numbers(file, axes * ("q" if later else "I"))
@@ -98,16 +106,16 @@ def _entry(file, size):
     return _Entry(offset, _TYPES[number], shape)
 
 
-def _name(file, size):
+def _name(file: BinaryIO, size: int) -> str:
     (length,) = _numbers(file, "Q")
     if length > size:
         raise Damaged("it ends within a name")
     return file.read(length).decode("utf-8", "backslashreplace")
 
 
-def write_params(arrays, file):
-    """Writes float32 arrays, name -> NumPy, byte for byte as ``mx.nd.save`` does. file: open for writing bytes. Raises
-    OSError as the disk does."""
+def write_params(arrays: dict[str, np.ndarray], file: BinaryIO) -> None:
+    """Writes float32 arrays byte for byte as ``mx.nd.save`` does. file: open for writing bytes. Raises OSError as
+    the disk does."""
     file.write(MAGIC + struct.pack("<Q", len(arrays)))
     for array in arrays.values():
         axes = array.ndim

@@ -5,13 +5,17 @@ stand-in that a pickle cannot change: nothing can be set on it, and no number in
 the bytes that are there. Source: torch/serialization.py and torch/_utils.py of PyTorch.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import io
 import os
 import pickle
 import zipfile
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -31,7 +35,7 @@ class _Storage(NamedTuple):
 
     key: str
     kind: str
-    count: int
+    length: int
 
 
 class _Tensor(NamedTuple):
@@ -39,8 +43,8 @@ class _Tensor(NamedTuple):
 
     storage: _Storage
     offset: int
-    size: tuple
-    stride: tuple
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
 
 
 class _Dictionary(dict):
@@ -48,7 +52,7 @@ class _Dictionary(dict):
 
     __slots__ = ()
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         if type(state) is not dict or set(state) != {"_metadata"}:
             raise InputError("its pickle sets what a dictionary of tensors does not have")
 
@@ -58,15 +62,15 @@ class _Rebuild:
 
     __slots__ = ()
 
-    def __call__(self, storage, offset, size, stride, *_):
+    def __call__(self, storage: object, offset: Any, size: object, stride: object, *_: object) -> _Tensor:
         if type(storage) is not _Storage or type(size) is not tuple or type(stride) is not tuple:
             raise Damaged("a tensor without a storage, size or stride")
         if len(size) != len(stride) or not all(type(n) is int and n >= 0 for n in (offset, *size, *stride)):
             raise Damaged("a tensor's size is not of whole numbers")
         steps = sum((length - 1) * step for length, step in zip(size, stride))
         end = offset + (1 + steps if all(size) else 0)  # an empty view looks at no number, but begins somewhere too
-        if end > storage.count:
-            raise Damaged(f"a tensor of {shown(size)} leaves its storage of {storage.count}")
+        if end > storage.length:
+            raise Damaged(f"a tensor of {shown(size)} leaves its storage of {storage.length}")
         return _Tensor(storage, offset, size, stride)
 
 
@@ -75,7 +79,7 @@ class _RebuildParameter:
 
     __slots__ = ()
 
-    def __call__(self, tensor, *_):
+    def __call__(self, tensor: object, *_: object) -> object:
         return tensor
 
 
@@ -89,11 +93,11 @@ _ADMITTED = {
 
 
 class _TensorsOnly(pickle.Unpickler):
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, encoding="latin-1")
-        self.storages = {}
+        self.storages: dict[str, _Storage] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) in _ADMITTED:
             return _ADMITTED[module, name]
         found = shown(f"{module}.{name}")
@@ -101,7 +105,7 @@ class _TensorsOnly(pickle.Unpickler):
             raise InputError(f"it is a whole pickled model ({found}), which would have to be run to be read; {_REMEDY}")
         raise InputError(f"it holds {found}, and only tensors are admitted; {_REMEDY}")
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: object) -> _Storage:
         if type(pid) is not tuple or len(pid) not in (5, 6) or pid[0] != "storage" or pid[5:] not in ((), (None,)):
             raise Damaged("no storage of PyTorch's")
         _, kind, key, _, count = pid[:5]
@@ -114,7 +118,7 @@ class _TensorsOnly(pickle.Unpickler):
 
 
 @contextlib.contextmanager
-def open_torch(path):
+def open_torch(path: Path) -> Iterator[tuple[list[str], Callable[[str], np.ndarray]]]:
     """Yields (names, read): the tensors' names, those of a dictionary within another joined by points
     (``state_dict.features.0.weight``), and a function of a name that returns its array. Raises InputError, without the
     file's name, for a file that is cut, or that holds anything but tensors."""
@@ -125,7 +129,7 @@ def open_torch(path):
                 raise InputError(f"it holds no dictionary of tensors; {_REMEDY}")
             tensors, numbers = dict(_named(state)), functools.lru_cache(1)(lambda one: from_bytes(bytes_of(one), one.kind))
 
-            def read(name):
+            def read(name: str) -> np.ndarray:
                 storage, offset, size, stride = tensors[name]
                 row = numbers(storage)
                 strides = [step * row.itemsize for step in stride]
@@ -134,7 +138,7 @@ def open_torch(path):
             yield list(tensors), read
 
 
-def _named(state, before="", depth=1):
+def _named(state: dict[object, object], before: str = "", depth: int = 1) -> Iterator[tuple[str, _Tensor]]:
     """(name, tensor) of all tensors in a dictionary and those within it."""
     for key, entry in dict.items(state):
         if type(key) is str and type(entry) is _Tensor:
@@ -144,7 +148,7 @@ def _named(state, before="", depth=1):
 
 
 @contextlib.contextmanager
-def _open_zip(file):
+def _open_zip(file: BinaryIO) -> Iterator[tuple[object, Callable[[_Storage], bytes]]]:
     """Yields what was pickled, and a function of a storage that returns its bytes."""
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
@@ -155,22 +159,22 @@ def _open_zip(file):
         if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
             raise InputError("it was written on a big-endian machine, whose byte order is not read")
 
-        def bytes_of(storage):
+        def bytes_of(storage: _Storage) -> bytes:
             member = archive.getinfo(f"{folder}data/{storage.key}")
-            if member.file_size != storage.count * size_of(storage.kind):
+            if member.file_size != storage.length * size_of(storage.kind):
                 raise Damaged(f"storage {shown(storage.key)} has another size than it says")
             return archive.read(member)
 
         yield _TensorsOnly(io.BytesIO(archive.read(pickled))).load(), bytes_of
 
 
-def is_pickle(member):
+def is_pickle(member: str) -> bool:
     """Whether a file of this name within a zip is what PyTorch pickles into one."""
     return member == "data.pkl" or member.endswith("/data.pkl")
 
 
 @contextlib.contextmanager
-def _open_legacy(file):
+def _open_legacy(file: BinaryIO) -> Iterator[tuple[object, Callable[[_Storage], bytes]]]:
     """As ``_open_zip``: magic number, protocol and what machine wrote it, the pickle, the storages' keys, the storages."""
     file.seek(0)
     for _ in range(3):
@@ -189,8 +193,8 @@ def _open_legacy(file):
         if file.tell() > end:
             raise Damaged("it ends within its numbers")
 
-    def bytes_of(storage):
+    def bytes_of(storage: _Storage) -> bytes:
         file.seek(offsets[storage.key])
-        return file.read(storage.count * size_of(storage.kind))
+        return file.read(storage.length * size_of(storage.kind))
 
     yield state, bytes_of

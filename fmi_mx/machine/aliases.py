@@ -1,0 +1,18 @@
+"""Names for types: MXNet's, which ships none, and paths. A type checker alone imports MXNet's: a run must not, before
+``mxnet`` has prepared the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Dict, Union
+
+if TYPE_CHECKING:
+    from mxnet.context import Context
+    from mxnet.executor import Executor
+    from mxnet.ndarray import NDArray
+    from mxnet.symbol import Symbol
+else:
+    Context = Executor = NDArray = Symbol = Any
+
+Arrays = Dict[str, NDArray]  # name -> NDArray, all on one device
+AnyPath = Union[str, "os.PathLike[str]"]
