@@ -80,6 +80,11 @@ def _draw(folder: AnyPath) -> int:
         if names:
             verb = f"{len(names)} of {len(finished.specifications)} cells {what}"
             print(f"{verb}: {listed(names)}; the same `fmi run` tries again", file=sys.stderr)
+    silent = [name for name, record in finished.records.items() if record.get("silent")]
+    if silent:
+        helps = "another seed" if finished.experiment["feature_map"] == "linear" else "--set feature_map=linear"
+        there = f"{len(silent)} of {len(finished.specifications)} cells silent, their filters without energy in the picture"
+        print(f"{there}: {listed(silent)}; {helps} may wake them (docs/trouble.md)", file=sys.stderr)
     return 1 if finished.failed or finished.missing else 0
 
 

@@ -49,6 +49,13 @@ def inversion_loss(x, target):
     return np.array([((one - wanted) ** 2).sum() for one, wanted in zip(x, target)])
 
 
+def linear_inversion_loss(before, target, l):
+    """Eq. (1), feature map l before its ReLU."""
+    mixed = np.maximum(before, 0)
+    mixed[:, l] = before[:, l]
+    return ((mixed - target) ** 2).sum((1, 2, 3))
+
+
 def authors_sgd(image, gradients):
     """The images after each of the authors' updates: lr 0.1 times 0.9 every 10, momentum 0.9, clip 10, decay 0.0005.
 

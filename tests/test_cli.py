@@ -179,11 +179,11 @@ def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
     """By run and by plot, which draw the figure all the same; the same command tries again."""
     original, calls = importlib.import_module("fmi_mx.runs.compute").descend, []
 
-    def fail_twice(*arguments):
+    def fail_twice(*arguments, **options):
         calls.append(arguments)
         if len(calls) in (2, 3):
             raise mx.base.MXNetError("a page\nof text\nout of memory\n")
-        return original(*arguments)
+        return original(*arguments, **options)
 
     monkeypatch.setattr(importlib.import_module("fmi_mx.runs.compute"), "descend", fail_twice)
     code, out, err = fmi("run", "FIG3", *SMALL)
@@ -197,6 +197,24 @@ def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
     code, again, err = fmi("run", "FIG3", *SMALL)
     assert (code, again, len(calls)) == (0, out, 10)
     assert "failed" not in err
+
+
+@pytest.mark.parametrize("feature_map, helps", [("rectified", "--set feature_map=linear"), ("linear", "another seed")])
+def test_silent_cells_are_named_in_the_end_with_what_helps(fmi, monkeypatch, feature_map, helps):
+    """By run and by plot; they are no failure."""
+    original = importlib.import_module("fmi_mx.runs.compute").answer
+    silent = iter([False, True] * 4)
+    answer = lambda *arguments: {**original(*arguments), "silent": next(silent)}  # noqa: E731
+    monkeypatch.setattr(importlib.import_module("fmi_mx.runs.compute"), "answer", answer)
+    code, out, err = fmi("run", "FIG3", *SMALL, "--set", f"feature_map={feature_map}")
+    names = ", ".join(
+        f"{image}.{layer}.f001" for image in ("golden_gate", "neckarfront") for layer in ("relu1_1", "relu2_1")
+    )
+    last = (
+        f"4 of 8 cells silent, their filters without energy in the picture: {names}; {helps} may wake them (docs/trouble.md)"
+    )
+    assert (code, err.splitlines()[-1]) == (0, last)
+    assert fmi("plot", "figures/fig3") == (0, out, f"{last}\n")
 
 
 def test_cells_of_two_kinds_of_machine_are_counted(fmi, monkeypatch):

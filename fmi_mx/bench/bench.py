@@ -34,7 +34,7 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     anything is measured for weights, images or an OUT that cannot be used.
     """
     chosen, out = choose_device(device), Path(out).resolve()
-    authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"])
+    authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"], feature_map="rectified")
     preset = load_experiment(FIG3, preset="fast")
     materials = gather(authors, weights, images, device)
     assert materials.network is not None  # every cell of Fig. 3 needs one

@@ -92,7 +92,8 @@ def timed(
         return loss <= goal
 
     began = time.perf_counter()
-    end = descend(beginning.problem, beginning.image, optimiser, stop, clock, None if goal is None else reached)
+    judge = None if goal is None else reached
+    end = descend(beginning.problem, beginning.image, optimiser, stop, clock, judge, beginning.seed)
     pixels = end.image.asnumpy() + MEAN.reshape(1, 3, 1, 1)
     return {
         "precision": beginning.problem.precision,

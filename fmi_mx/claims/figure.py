@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,14 @@ def _retrieval(axis: Axes, report: dict[str, Any]) -> None:
 
 
 def _levels(axis: Axes, report: dict[str, Any]) -> None:
-    """Colourfulness at the left, intricacy at the right scale."""
+    """Colourfulness at the left, every other measure at the right scale."""
     right = axis.twinx()
-    for place, (measure, level), marker in zip((axis, right, right), report["levels"].items(), "os^"):
+    for (measure, level), marker in zip(report["levels"].items(), cycle("os^vD")):
+        place = axis if measure == "colourfulness" else right
         for weights in ("trained", RANDOM):
             _points(place, level[weights], weights, marker, f"{measure}, {weights}")
     axis.set_ylabel("colourfulness (circles)")
-    right.set_ylabel("intricacy (squares and triangles)")
+    right.set_ylabel("the other measures")
     axis.set_title("2. by layer")
     _layers(axis, report["settings"]["layers"])
     handles = [one for place in (axis, right) for one in place.get_legend_handles_labels()[0]]

@@ -169,7 +169,7 @@ def _descents(records: ByLayer[dict[str, Any]]) -> dict[str, dict[str, float]]:
         flat = [record for of_images in of_filters for of_seeds in of_images for record in of_seeds]
         found[layer] = {
             "cells": len(flat),
-            "silent": sum(record["energy_share"] == 0 for record in flat),
+            "silent": sum(record["silent"] for record in flat),
             "at most passes": sum(record["stopped"] == "passes" for record in flat),
             "passes": float(np.median([record["passes"] for record in flat])),
             "loss left": float(np.median([record["loss_last"] / record["loss_first"] for record in flat])),

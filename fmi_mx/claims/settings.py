@@ -16,6 +16,7 @@ from ..files import images
 from ..files.plain_yaml import read_data
 from ..files.readers import Reader, choice, list_of, mapping, number, read_keys, text, whole
 from ..machine.aliases import AnyPath
+from ..method import losses
 
 SEVERAL = ("images", "styles", "layers", "filters", "seeds")  # of each at least two, or nothing could be compared
 
@@ -33,6 +34,7 @@ class Settings:
     """The keys of claims.yaml, where each is explained."""
 
     descent: str
+    feature_map: str
     long_edge: int
     images: tuple[str, ...]
     styles: tuple[str, ...]
@@ -81,6 +83,7 @@ def inversions(settings: Settings, images: Iterable[str], seed: int) -> Experime
     return load_experiment(
         EXPERIMENTS / "fig3.yaml",
         preset=settings.descent,
+        feature_map=settings.feature_map,
         long_edge=settings.long_edge,
         images=list(images),
         layers=list(settings.layers),
@@ -114,6 +117,7 @@ _CROPS: dict[str, Reader] = {
 }
 _SCHEMA: dict[str, Reader] = {
     "descent": text,
+    "feature_map": choice(*losses.FEATURE_MAPS),
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "images": list_of(entries.image),
     "styles": list_of(entries.image),

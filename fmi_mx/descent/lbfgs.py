@@ -17,7 +17,6 @@ from .spectrum import Spectrum
 
 SUFFICIENT = 1e-4  # share of the predicted fall that a step has to bring (Nocedal and Wright, Sec. 3.1)
 SHORTEST = 1e-6  # of a step that the line search still tries
-PROBE_SEED = 0  # of the probes' random images, which are the same in every descent of a size
 
 
 class Pair(NamedTuple):
@@ -52,15 +51,15 @@ class LBFGS:
     probe: float
     damping: float
 
-    def steps(self, image: NDArray) -> Steps:
-        """The generator, from an image (B, 3, H, W). It ends where not even a first step finds a lower loss."""
+    def steps(self, image: NDArray, noise: np.random.Generator) -> Steps:
+        """The generator, from an image (B, 3, H, W). It ends where not even a first step finds a lower loss. noise: of the
+        probes."""
         edges = self._edges(image)
         image = _project(image, edges)
         loss, gradient = yield Step(image, image)
         gradient = gradient.copy()
         pairs: deque[Pair] = deque(maxlen=self.history)
         spectrum: Spectrum | None = None
-        noise = np.random.default_rng(PROBE_SEED)
         for taken in count():
             if taken in self.probes:
                 along = mx.nd.array(noise.normal(0, self.probe, image.shape), ctx=image.context)

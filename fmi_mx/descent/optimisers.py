@@ -7,10 +7,12 @@ is never changed afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Generator, NamedTuple, Protocol, Tuple
+
+import numpy as np
 
 from ..machine.aliases import NDArray
 from ..machine.mxnet import mx
@@ -58,9 +60,9 @@ class Differentiable(Protocol):
 
 
 class Optimiser(Protocol):
-    """``SGD``, ``Adam`` or ``LBFGS``."""
+    """``SGD``, ``Adam`` or ``LBFGS``. noise: what it may draw from."""
 
-    def steps(self, image: NDArray) -> Steps: ...
+    def steps(self, image: NDArray, noise: np.random.Generator, /) -> Steps: ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class SGD:
     weight_decay: float
     rescale: float
 
-    def steps(self, image: NDArray) -> Steps:
+    def steps(self, image: NDArray, _noise: np.random.Generator) -> Steps:
         """The generator, from an image (B, 3, H, W)."""
         velocity, step = mx.nd.zeros_like(image), Step(image, image)
         for done in count():
@@ -120,7 +122,7 @@ class Adam:
     beta2: float
     epsilon: float
 
-    def steps(self, image: NDArray) -> Steps:
+    def steps(self, image: NDArray, _noise: np.random.Generator) -> Steps:
         """The generator, from an image (B, 3, H, W)."""
         mean, variance, step = mx.nd.zeros_like(image), mx.nd.zeros_like(image), Step(image, image)
         for done in count(1):
@@ -148,14 +150,15 @@ def descend(
     stop: Stop,
     callback: Callable[[Pass], None] | None = None,
     reached: Callable[[float, NDArray], bool] | None = None,
+    seed: Sequence[int] = (0,),
 ) -> Descent:
     """Minimises the loss of a problem, beginning at image.
 
     image: (B, 3, H, W), left as it is. callback: called after each pass. reached: called with the loss and the image of each
-    pass whose image was kept; true ends the descent, whatever ``stop`` says. Raises FloatingPointError when the loss or the
-    image is no longer finite.
+    pass whose image was kept; true ends the descent, whatever ``stop`` says. seed: of the random images with which ``LBFGS``
+    probes. Raises FloatingPointError when the loss or the image is no longer finite.
     """
-    steps = optimiser.steps(image.copy())
+    steps = optimiser.steps(image.copy(), np.random.default_rng(seed))
     step, losses, stopped = next(steps), [], "passes"
     before = step.image
     for number in range(1, stop.passes + 1):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..files.finding import image_name
 
 if TYPE_CHECKING:  # experiment asks here for its cells
     from .experiment import Experiment
+
+
+_NOT: Any = None  # what a method does not have
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,15 @@ class Cell:
     method: str
     image: str
     layers: tuple[str, ...] = ()
-    filter: int | None = None
-    draw: int | None = None
+    filter: int = _NOT
+    draw: int = _NOT
     style: str | None = None
     predecessor: str | None = None
 
 
 def cells(experiment: Experiment) -> list[Cell]:
     """The cells of a figure, in the order in which they are computed."""
-    return _CELLS[experiment.method](experiment)
+    return CELLS[experiment.method](experiment)
 
 
 def _fmi_cells(experiment: Experiment) -> list[Cell]:
@@ -93,7 +96,7 @@ def _images_cells(experiment: Experiment) -> list[Cell]:
     return [Cell(f"{image_name(image)}.content", "picture", image) for image in experiment.images]
 
 
-_CELLS = {
+CELLS = {
     "fmi": _fmi_cells,
     "rmci": _rmci_cells,
     "inversion": _cells_by_layer,

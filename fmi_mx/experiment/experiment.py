@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..descent.lbfgs import LBFGS
-from ..descent.optimisers import SGD, Adam, Stop
+from ..descent.optimisers import Optimiser, Stop
 from ..errors import InputError, as_line, shown
 from ..files.plain_yaml import read_data
 from ..files.readers import choice, file_bytes, mapping, read_keys
@@ -44,6 +43,7 @@ class Experiment:
     filters: tuple[int, ...] = _NO_KEY
     isolated: int = _NO_KEY
     target: str = _NO_KEY
+    feature_map: str = _NO_KEY
     draws: int = _NO_KEY
     draw: str = _NO_KEY
     styles: tuple[str, ...] = _NO_KEY
@@ -58,7 +58,7 @@ class Experiment:
     precision: str = _NO_KEY
     seed: int = _NO_KEY
     start: float = _NO_KEY
-    optimiser: SGD | Adam | LBFGS = _NO_KEY
+    optimiser: Optimiser = _NO_KEY
     stop: Stop = _NO_KEY
     denoise: float = _NO_KEY
 
@@ -116,6 +116,8 @@ def _complete(data: dict[str, Any]) -> dict[str, Any]:
     if "descent" in _schema(data):
         data = lay_under(data, _KEYS)
         data = {**data, "precision": data.get("precision", "float32")}
+    if "feature_map" in _schema(data):
+        data = {**data, "feature_map": data.get("feature_map", "rectified")}
     if isinstance(data.get("stop"), dict):
         data = {**data, "stop": {"every": 1, **data["stop"]}}
     return data
@@ -144,12 +146,22 @@ def _check_together(experiment: Experiment) -> None:
     are told apart."""
     _check_all_combinations(experiment)
     check_filters(experiment)
+    if experiment.feature_map == "linear":
+        _check_relus(experiment.layers)
     found = cells(experiment)
     for layer in {layer for cell in found for layer in cell.layers}:
         vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
     _check_names(found)
     if experiment.alpha == experiment.beta == 0:
         raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
+
+
+def _check_relus(layers: tuple[str, ...]) -> None:
+    for layer in layers:
+        try:
+            vgg19.check_relu(layer)
+        except InputError as error:
+            raise InputError(f"feature_map: linear is what a ReLU takes, but {error}; or take rectified") from error
 
 
 def _check_all_combinations(experiment: Experiment) -> None:

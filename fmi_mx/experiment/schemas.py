@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Dict
 
 from ..descent.lbfgs import LBFGS
-from ..descent.optimisers import SGD, Adam, Stop
+from ..descent.optimisers import SGD, Adam, Optimiser, Stop
 from ..errors import InputError, shown
 from ..files import images
 from ..files.readers import choice, list_of, mapping, name, number, read_keys, text, whole
@@ -40,7 +40,7 @@ def _probes(value: object) -> tuple[int, ...]:
     return list_of(entries.one(whole(0, 10**6)))(value) if value != [] else ()
 
 
-_OPTIMISERS: dict[str, tuple[Callable[..., SGD | Adam | LBFGS], _Readers]] = {
+_OPTIMISERS: dict[str, tuple[Callable[..., Optimiser], _Readers]] = {
     "sgd": (
         SGD,
         {
@@ -77,7 +77,7 @@ _OPTIMISERS: dict[str, tuple[Callable[..., SGD | Adam | LBFGS], _Readers]] = {
 }
 
 
-def _optimiser(value: object) -> SGD | Adam | LBFGS:
+def _optimiser(value: object) -> Optimiser:
     given = mapping(value)
     kind, schema = _OPTIMISERS[read_keys({"name": given.get("name")}, {"name": choice(*_OPTIMISERS)})["name"]]
     settings = read_keys(given, {"name": text, **schema})
@@ -113,7 +113,13 @@ _DESCENT: _Readers = {
 }
 # The keys of each method, each with its reader.
 SCHEMAS: dict[str, _Readers] = {
-    "fmi": {**_DESCENT, **_LAYERS, "filters": list_of(entries.filters), "target": choice("paper", "authors")},
+    "fmi": {
+        **_DESCENT,
+        **_LAYERS,
+        "filters": list_of(entries.filters),
+        "target": choice("paper", "authors"),
+        "feature_map": choice(*losses.FEATURE_MAPS),
+    },
     "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1, 1000), "draw": choice(*codes.DRAWS)},
     "inversion": {**_DESCENT, **_LAYERS},
     "purposeful": {**_DESCENT, **_LAYERS, **_STYLE},

@@ -14,7 +14,7 @@ from ..machine.aliases import AnyPath
 from ..runs.finished import Finished, read_run
 from . import layouts
 from .canvas import Axes, Figure, plain, png, shortened, wrapped
-from .layouts import Blank, Part, Picture, Rows
+from .layouts import Blank, Marked, Part, Picture, Rows
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
 DPI = 200
@@ -28,7 +28,7 @@ LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 
 def draw(folder: AnyPath, finished: Finished | None = None) -> Path:
     """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
-    stands the word.
+    stands the word; one whose filter is silent has it written on it.
 
     finished: of the folder, where it has been read. Returns the path. Raises InputError where the folder holds no finished
     run.
@@ -70,12 +70,14 @@ def _parts(finished: Finished, folder: Path) -> list[Part]:
     def blank(name: str) -> Blank:
         return Blank(shape, "failed" if name in finished.failed else "missing")
 
-    def array(name: str, key: str) -> Picture:
+    def array(name: str, key: str) -> np.ndarray | Blank:
         return blank(name) if pictures.get(name) is None else store.read_array(folder, name, key)
 
     def picture(name: str) -> Picture:
         found = pictures.get(name)
-        return blank(name) if found is None else found
+        if found is None:
+            return blank(name)
+        return Marked(found, "silent") if finished.records[name].get("silent") else found
 
     if finished.experiment["method"] == "maps":
         return layouts.maps_parts(finished.experiment, array)
@@ -150,8 +152,12 @@ def _draw_part(figure: Figure, top: float, part: Part, cell_width: float, cell_h
 
 
 def _show(axis: Axes, picture: Picture) -> None:
-    """A picture in its own shape, or the words of a blank."""
-    if isinstance(picture, Blank):
+    """A picture in its own shape, with its mark, or the words of a blank."""
+    if isinstance(picture, Marked):
+        axis.imshow(picture.picture)
+        axis.text(0.5, 0.04, picture.words, transform=axis.transAxes, ha="center", va="bottom", fontsize=SMALL,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    elif isinstance(picture, Blank):
         axis.imshow(np.full((*picture.shape, 3), BLANK, np.uint8))
         axis.text(0.5, 0.5, picture.words, transform=axis.transAxes, ha="center", va="center", fontsize=SIZE)
     else:

@@ -1,7 +1,7 @@
 """Which picture stands where in each figure of the paper: the parts of a figure, from the cells of its experiment.
 
 Every layout takes an experiment, as ``experiment.as_data`` gives it, and ``picture(name of a cell)``; Fig. 1's takes arrays.
-A cell that has no picture has a ``Blank`` in its place.
+A cell that has no picture has a ``Blank`` in its place, and one whose filter is silent is ``Marked``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,18 @@ class Blank(NamedTuple):
     words: str
 
 
-Picture = Union[np.ndarray, Blank]
+class Marked(NamedTuple):
+    """A cell's picture, uint8 (H, W, 3), with a word about it."""
+
+    picture: np.ndarray
+    words: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.picture.shape
+
+
+Picture = Union[np.ndarray, Blank, Marked]
 Row = List[Tuple[str, Picture]]  # with column labels
 Rows = List[Tuple[str, Row]]  # with labels
 
@@ -87,7 +98,7 @@ def images_parts(experiment: dict[str, Any], picture: Callable[[str], Picture]) 
     return [Part(known, [("", [(name, picture(f"{name}.content")) for name in names])])]
 
 
-def maps_parts(experiment: dict[str, Any], array: Callable[[str, str], Picture]) -> list[Part]:
+def maps_parts(experiment: dict[str, Any], array: Callable[[str, str], np.ndarray | Blank]) -> list[Part]:
     """Fig. 1: for each image and layer the feature maps before Eq. (2) and after, each on a scale of its own from 0 (black)
     to its largest activation, which the title gives.
 

@@ -21,6 +21,25 @@ def inversion_loss(code: Symbol, target: Symbol) -> Symbol:
     return mx.sym.reshape(mx.sym.batch_dot(apart, apart, transpose_b=True), shape=(-1,))
 
 
+FEATURE_MAPS = ("rectified", "linear")
+
+
+def linear_inversion_loss(code: Symbol, target: Symbol, before: Symbol, l: int) -> Symbol:
+    """Eq. (1) with the chosen feature map taken before its ReLU, and all others after it.
+
+    code, target: (B, C, M, N), code = relu(before). before: (B, C, M, N), what the layer's convolution gives. l: filter,
+    0 <= l < C. Returns (B,):
+        sum over c != l of ||code_c - target_c||^2 + ||before_l - target_l||^2
+    which is Eq. (1) plus, over the positions where the filter is silent (x < 0 in before_l), the sum of
+        x^2 + 2 |x| target_l:
+    nothing where it fires everywhere, and never less, as targets are at least 0. There Eq. (1) is flat and this is not, so a
+    silent filter has a gradient. For a target of 0 it is stricter than Eq. (1), which every x < 0 fulfils.
+    """
+    below, wanted = _map(before, l) - _map(code, l), _map(target, l)
+    silent = mx.sym.batch_dot(_flat(below), _flat(below) - 2 * _flat(wanted), transpose_b=True)
+    return inversion_loss(code, target) + mx.sym.reshape(silent, shape=(-1,))
+
+
 NORMALISATIONS = ("paper", "authors")
 
 
@@ -99,6 +118,11 @@ def positions(code: Symbol) -> Symbol:
 
 def _flat(code: Symbol) -> Symbol:
     return mx.sym.reshape(code, shape=(0, 1, -1))
+
+
+def _map(code: Symbol, l: int) -> Symbol:
+    """One feature map of a code, (B, 1, M, N)."""
+    return mx.sym.slice_axis(code, axis=1, begin=l, end=l + 1)
 
 
 def _content(content: Symbol, target: Symbol, normalise: str) -> Symbol:

@@ -9,14 +9,16 @@ import numpy as np
 from ..machine.aliases import Arrays, NDArray, Symbol
 from ..machine.mxnet import mx
 from ..network.executors import encode
-from ..network.vgg19 import layer_code, layer_table
+from ..network.vgg19 import before_relu, layer_code, layer_table
 from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
-from .losses import gatys_loss, gram, inversion_loss, pmci_loss
+from .losses import gatys_loss, gram, inversion_loss, linear_inversion_loss, pmci_loss
 
 
 class Numbers(Protocol):
     """What an objective asks of an ``Experiment``."""
 
+    @property
+    def feature_map(self) -> str: ...
     @property
     def draw(self) -> str: ...
     @property
@@ -39,13 +41,13 @@ class Asked(Protocol):
     @property
     def layers(self) -> tuple[str, ...]: ...
     @property
-    def filter(self) -> int | None: ...
+    def filter(self) -> int: ...
 
 
 class Inputs(NamedTuple):
     """What a cell's objective is made of. net, weights, width: of the network. content, style: (1, 3, H, W), mean-subtracted
     RGB, style None where there is none. source: the image whose code the target is made from; the content, but for a chained
-    cell. generator: of the cell."""
+    cell. generator: of v of Eq. (3)."""
 
     net: Symbol
     weights: Arrays
@@ -57,11 +59,13 @@ class Inputs(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """loss: (1,) of the image. constants: its other arguments. facts: what a cell's record says."""
+    """loss: (1,) of the image. constants: its other arguments. facts: what a cell's record says. printed: Eq. (1) as the
+    paper prints it, (1,) of the image and the constants, where that is what the loss is or stands for."""
 
     loss: Symbol
     constants: Arrays
     facts: dict[str, Any]
+    printed: Symbol | None = None
 
 
 def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
@@ -71,7 +75,6 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
     code = layer_code(inputs.net, cell.layers[0])
     constants: Arrays = {}
     if cell.method == "fmi":
-        assert cell.filter is not None  # as every cell of fmi has one
         modified = isolate(code, cell.filter)
     elif cell.method == "rmci":
         filters = layer_table(inputs.width)[cell.layers[0]][1]
@@ -81,16 +84,16 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
     elif cell.method == "purposeful":
         constants = {"style": encode(code, inputs.weights, inputs.style)}
         modified = match_by_rank(code, mx.sym.Variable("style"))
-    else:
+    elif cell.method == "inversion":
         modified = code
-    return _inversion(code, modified, inputs, constants)
-
-
-def _inversion(code: Symbol, modified: Symbol, inputs: Inputs, constants: Arrays) -> Objective:
-    """Eq. (4) of a modified code: the target is computed once, from the source's code."""
-    target = encode(modified, {**inputs.weights, **constants}, inputs.source)
-    loss = inversion_loss(code, mx.sym.Variable("target"))
-    return Objective(loss, {"target": target}, {"target_energy": float(target.sum().asscalar())})
+    else:
+        raise ValueError(f"method {cell.method} has no objective")
+    target = encode(modified, {**inputs.weights, **constants}, inputs.source)  # once, of the source's code
+    wanted = mx.sym.Variable("target")
+    loss = printed = inversion_loss(code, wanted)
+    if cell.method == "fmi" and experiment.feature_map == "linear":
+        loss = linear_inversion_loss(code, wanted, before_relu(inputs.net, cell.layers[0]), cell.filter)
+    return Objective(loss, {"target": target}, {"target_energy": float(target.sum().asscalar())}, printed)
 
 
 def _transfer(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:

@@ -81,6 +81,20 @@ def layer_code(net: Symbol, name: str) -> Symbol:
     return net.get_internals()[f"{name}_output"]
 
 
+def before_relu(net: Symbol, name: str) -> Symbol:
+    """What a ReLU layer's convolution gives, of which the layer's code is the positive part. net, errors: as of
+    ``layer_code``; another kind of layer is refused. Returns (B, C, M, N)."""
+    check_relu(name)
+    return layer_code(net, name.replace("relu", "conv"))
+
+
+def check_relu(name: str) -> None:
+    """Raises InputError unless name is a ReLU layer."""
+    check_layer(name)
+    if LAYERS[name][0] != "relu":
+        raise InputError(f"layer {name} is no ReLU; those are relu1_1 to relu5_4")
+
+
 def check_layer(name: str) -> None:
     """Raises InputError, with the layers there are, unless name is one of them."""
     if name not in LAYERS:

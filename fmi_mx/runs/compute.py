@@ -16,13 +16,13 @@ from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
 from ..files import store
 from ..files.images import postprocess
-from ..machine.aliases import AnyPath, Arrays, NDArray, Symbol
+from ..machine.aliases import AnyPath, NDArray
 from ..machine.mxnet import mx
 from ..method.codes import energies, isolate
-from ..method.objectives import Inputs, objective
+from ..method.objectives import Inputs, Objective, objective
 from ..network.executors import Problem, encode
 from ..network.vgg19 import layer_code
-from .materials import Materials
+from .materials import Materials, Network
 
 NO_MEMORY = "there is no memory for this long_edge"
 
@@ -61,13 +61,14 @@ class CellFailed(Exception):
 
 
 class Beginning(NamedTuple):
-    """What a descent begins with: its problem, the initial image and the content image, both (1, 3, H, W), and what the
-    objective has to say for the cell's record."""
+    """What a descent begins with: its objective, the problem of its loss, the initial image and the content image, both
+    (1, 3, H, W), and the seed of L-BFGS's probes."""
 
+    objective: Objective
     problem: Problem
     image: NDArray
     content: NDArray
-    facts: dict[str, Any]
+    seed: list[int]
 
 
 def begin(materials: Materials, cell: Cell, out: AnyPath | None = None) -> Beginning:
@@ -80,12 +81,12 @@ def begin(materials: Materials, cell: Cell, out: AnyPath | None = None) -> Begin
     if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
         assert out is not None  # as a chained cell is computed in a run
         source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=network.device)
-    generator = cell_generator(experiment, cell)
-    image = mx.nd.array(initial_image(experiment, generator, content.shape), ctx=network.device)
-    inputs = Inputs(network.symbol, network.weights, network.width, content, style, source, generator)
+    image = mx.nd.array(initial_image(experiment, cell, content.shape), ctx=network.device)
+    shares = np.random.default_rng(cell_seed(experiment, cell, "v"))
+    inputs = Inputs(network.symbol, network.weights, network.width, content, style, source, shares)
     goal = objective(experiment, cell, inputs)
     problem = Problem(goal.loss, network.weights, goal.constants, content.shape, experiment.precision)
-    return Beginning(problem, image, content, goal.facts)
+    return Beginning(goal, problem, image, content, cell_seed(experiment, cell, "probes"))
 
 
 def _left_behind(out: AnyPath, predecessor: str) -> np.ndarray:
@@ -103,21 +104,18 @@ def invert(materials: Materials, cell: Cell, out: AnyPath | None, on_pass: Calla
     report = (lambda done: on_pass(cell, done)) if on_pass else None
     beginning = begin(materials, cell, out)
     started = time.perf_counter()
-    descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report)
+    descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report, seed=beginning.seed)
     facts = {
         "loss_first": descent.losses[0],
         "loss_last": descent.loss,
         "passes": len(descent.losses),
         "stopped": descent.stopped,
-        **beginning.facts,
+        **beginning.objective.facts,
         "seconds": round(time.perf_counter() - started, 3),
         "device": str(descent.image.context),
     }
     if cell.method == "fmi":
-        assert cell.filter is not None  # as every cell of fmi has one
-        code = layer_code(network.symbol, cell.layers[0])
-        facts["energy_share_content"] = energy_share(code, network.weights, beginning.content, cell.filter)
-        facts["energy_share"] = energy_share(code, network.weights, descent.image, cell.filter)
+        facts.update(answer(network, cell, beginning, descent.image))
     image = descent.image.asnumpy()
     arrays = {"image": image, "loss": np.array(descent.losses)}
     if experiment.target == "authors":
@@ -141,19 +139,38 @@ def feature_maps(materials: Materials, cell: Cell) -> Computed:
     return postprocess(pixels, denoise=0), arrays, facts
 
 
-def cell_generator(experiment: Experiment, cell: Cell) -> np.random.Generator:
-    """The random numbers of a cell, from the seed and the cell's name: of the initial image, then of v of Eq. (3)."""
-    name = int.from_bytes(hashlib.sha256(cell.name.encode()).digest()[:8], "big")
-    return np.random.default_rng([experiment.seed, name])
+def answer(network: Network, cell: Cell, beginning: Beginning, image: NDArray) -> dict[str, Any]:
+    """What a filter answers to its inversion, for the cell's record; all of it computed in float32.
+
+    image: the last one. silent_at_start and silent: whether the feature map is 0 at every position of the initial and of the
+    last image. energy_share_content and energy_share: its share in the energy of the code of the content and of the last
+    image, 0 where the code is all 0. share_rose: whether the last image's is greater. loss_printed: Eq. (1) as the paper
+    prints it, of the last image.
+    """
+    summed = energies(layer_code(network.symbol, cell.layers[0]))
+    found = [encode(summed, network.weights, shown).asnumpy()[0] for shown in (beginning.image, beginning.content, image)]
+    own = [float(energy[cell.filter]) for energy in found]
+    shares = [energy / (float(all_of_them.sum()) or 1) for energy, all_of_them in zip(own, found)]
+    goal = beginning.objective
+    printed = encode(goal.printed, {**network.weights, **goal.constants}, image)
+    return {
+        "silent_at_start": own[0] == 0,
+        "silent": own[2] == 0,
+        "energy_share_content": shares[1],
+        "energy_share": shares[2],
+        "share_rose": shares[2] > shares[1],
+        "loss_printed": float(printed.asscalar()),
+    }
 
 
-def initial_image(experiment: Experiment, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def initial_image(experiment: Experiment, cell: Cell, shape: tuple[int, ...]) -> np.ndarray:
     """The image that a descent starts from, uniform(-start, start), float32."""
+    generator = np.random.default_rng(cell_seed(experiment, cell))
     return generator.uniform(-experiment.start, experiment.start, shape).astype(np.float32)
 
 
-def energy_share(code: Symbol, weights: Arrays, image: NDArray, number: int) -> float:
-    """The share that a filter's feature map has in the energy of an image's code; 0 where the code is all 0."""
-    energy = encode(energies(code), weights, image).asnumpy()[0]
-    total = float(energy.sum())
-    return float(energy[number]) / total if total else 0.0
+def cell_seed(experiment: Experiment, cell: Cell, purpose: str = "") -> list[int]:
+    """What the random numbers of a cell come from: the experiment's seed, the cell's name and their purpose. No number
+    depends on how many were drawn for another. The initial image is the purpose without a word."""
+    name = int.from_bytes(hashlib.sha256(cell.name.encode()).digest()[:8], "big")
+    return [experiment.seed, name, *purpose.encode()]

@@ -23,6 +23,7 @@ from .finished import finish, read_cell
 from .materials import Materials, gather
 
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
+_STREAMS = 2  # how cells draw random numbers: by purpose; version 0.1 drew v behind the initial image
 _CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
 
 
@@ -106,6 +107,7 @@ def specify(materials: Materials, cell: Cell, before: dict[str, Any] | None) -> 
         "filters": list(experiment.filters) if cell.method == "maps" else None,
         "weights_sha256": network.digest if network and cell.layers else None,
         "precision": network.precision if network else None,
+        "streams": _STREAMS if experiment.seed is not None else None,
     }
     predecessor = None
     if before:

@@ -188,7 +188,7 @@ def test_a_race_in_bfloat16_is_judged_in_float32(bias, goal, passes):
     """By HALVING the image halves from pass to pass, so the loss falls as 192, 48, 12, 3, 0.75. Seen 1.015 times as high 12
     is judged, and is there; seen lower it is judged, and is not; seen 1.03 times as high it is not judged."""
     exact, image = Bowl("float32"), mx.nd.ones((1, 3, 1, 1)) * 8
-    found = race.timed(Beginning(Bowl("bfloat16", bias), image, None, {}), HALVING, Stop(20, 0.0), exact, goal)
+    found = race.timed(Beginning(None, Bowl("bfloat16", bias), image, None, [0]), HALVING, Stop(20, 0.0), exact, goal)
     assert found["passes"] == len(found["curve"]) == passes
     assert found["loss"] == 192 / 4 ** (passes - 1)
     assert (found["precision"], found["stopped"]) == ("bfloat16", "goal")
@@ -206,7 +206,9 @@ def test_judging_is_not_on_the_clock(monkeypatch):
     slowly(exact, 100)
     slowly(rounded, 1)
     monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=lambda: now[-1]))
-    found = race.timed(Beginning(rounded, mx.nd.ones((1, 3, 1, 1)) * 8, None, {}), HALVING, Stop(20, 0.0), exact, 11.9)
+    found = race.timed(
+        Beginning(None, rounded, mx.nd.ones((1, 3, 1, 1)) * 8, None, [0]), HALVING, Stop(20, 0.0), exact, 11.9
+    )
     assert [seconds for seconds, _ in found["curve"]] == [1, 2, 3, 4]
     assert found["seconds"] == 4
     assert now[-1] > 100

@@ -27,7 +27,7 @@ class Valley:
 
 def path(optimiser, problem, start, passes):
     """What an optimiser does: the steps that it yields, and the losses that it is sent."""
-    steps = optimiser.steps(mx.nd.array(start))
+    steps = optimiser.steps(mx.nd.array(start), np.random.default_rng(0))
     step, found = next(steps), []
     for _ in range(passes):
         loss, gradient = problem.loss_and_gradient(step.trial)

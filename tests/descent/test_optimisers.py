@@ -31,7 +31,7 @@ class Bowl:
 def test_sgd_takes_the_authors_steps(batch):
     bowl = Bowl(batch)
     start = np.random.default_rng(0).uniform(-0.1, 0.1, (batch, 3, 2, 4)).astype(np.float32)
-    ours = AUTHORS_SGD.steps(mx.nd.array(start))
+    ours = AUTHORS_SGD.steps(mx.nd.array(start), None)
     wanted = oracles.authors_sgd(start, bowl.gradient)
     image = next(ours).trial
     for _ in range(35):  # past three changes of the rate
@@ -99,7 +99,7 @@ def test_an_image_that_is_not_finite_ends_the_descent():
 
 def test_adam_is_algorithm_1():
     bowl, start = Bowl(), np.random.default_rng(0).uniform(-0.1, 0.1, (1, 3, 2, 4))
-    steps = Adam(learning_rate=3.0, beta1=0.8, beta2=0.95, epsilon=0.5).steps(mx.nd.array(start))
+    steps = Adam(learning_rate=3.0, beta1=0.8, beta2=0.95, epsilon=0.5).steps(mx.nd.array(start), None)
     image, wanted = next(steps).trial, oracles.adam(start, bowl.gradient, 3.0, 0.8, 0.95, 0.5)
     for _ in range(20):
         image = steps.send(bowl.loss_and_gradient(image)).trial
@@ -109,7 +109,7 @@ def test_adam_is_algorithm_1():
 class Staircase:
     """An optimiser whose image goes up by 1, 1/2, 1/4, ...; every other trial is refused."""
 
-    def steps(self, image):
+    def steps(self, image, _noise):
         step = Step(image, image)
         for number in range(100):
             loss, _ = yield step
@@ -133,7 +133,7 @@ def test_the_stop_rule_looks_every_so_many_passes(every):
 @pytest.mark.parametrize("name", ["sgd", "adam", "lbfgs"])
 def test_no_image_is_changed_after_it_was_yielded(name):
     optimiser = load_experiment(ROOT / "experiments" / "fig3.yaml", **{"optimiser.name": name}).optimiser
-    bowl, steps, seen = Bowl(), optimiser.steps(mx.nd.ones((1, 3, 2, 4))), []
+    bowl, steps, seen = Bowl(), optimiser.steps(mx.nd.ones((1, 3, 2, 4)), np.random.default_rng(0)), []
     step = next(steps)
     for _ in range(8):
         seen.append((step.trial, step.trial.asnumpy()))

@@ -5,9 +5,11 @@ import pytest
 import yaml
 
 from fmi_mx import SGD, InputError, Stop, cells, load_experiment
+from fmi_mx.experiment.cell import CELLS
 from fmi_mx.experiment.experiment import PICTURES, as_data, from_data
 from fmi_mx.experiment.overlay import OPTIMISERS
 from fmi_mx.experiment.schemas import SCHEMAS
+from fmi_mx.figure.layouts import LAYOUTS
 from fmi_mx.files.plain_yaml import read_data
 from fmi_mx.files.readers import file_bytes
 
@@ -73,6 +75,29 @@ def test_as_data_gives_the_experiment_back(fig3, tmp_path):
 ])  # fmt: skip
 def test_overrides(fig3, key, value, expected):
     assert getattr(load_experiment(fig3, **{key: value}), key) == expected
+
+
+def test_a_file_without_a_feature_map_means_the_printed_equation(fig3, tmp_path):
+    path = tmp_path / "x.yaml"
+    text = fig3.read_text(encoding="utf-8")
+    path.write_text("\n".join(line for line in text.splitlines() if not line.startswith("feature_map:")), encoding="utf-8")
+    assert load_experiment(path) == load_experiment(fig3)
+    assert load_experiment(path).feature_map == "rectified"
+    assert load_experiment(path, preset="fast").feature_map == load_experiment(fig3, preset="demo").feature_map == "linear"
+
+
+@pytest.mark.parametrize("layer", ["conv4_2", "pool4"])
+def test_a_linear_feature_map_is_a_relus(fig3, layer):
+    said = (
+        f"feature_map: linear is what a ReLU takes, but layer {layer} is no ReLU; those are relu1_1 to relu5_4; or take rec"
+    )
+    with pytest.raises(InputError, match=said):
+        load_experiment(fig3, feature_map="linear", layers=["relu1_1", layer])
+    assert load_experiment(fig3, layers=[layer]).layers == (layer,)
+
+
+def test_every_method_has_its_cells_and_its_layout():
+    assert SCHEMAS.keys() == CELLS.keys() == {*LAYOUTS, "maps"}
 
 
 def test_a_dotted_override(fig3):

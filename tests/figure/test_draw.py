@@ -24,6 +24,7 @@ from fmi_mx.figure.layouts import (
     transfer_parts,
 )
 from fmi_mx.files import store
+from fmi_mx.files.images import png_bytes
 
 
 def colour(name):
@@ -183,6 +184,20 @@ def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
     path = draw(finished_run(tmp_path / "run", experiment, {name: picture(name) for name in names}))
     assert path == tmp_path / "run.png"
     places(decode(path.read_bytes()), names)
+
+
+def test_a_cell_whose_filter_is_silent_is_shown_and_says_so(fig3, tmp_path, monkeypatch):
+    experiment = as_data(load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-1"))
+    names = ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"]
+    run = finished_run(tmp_path / "run", experiment, {name: picture(name) for name in names})
+    record = store.read_record(run, names[1])
+    shown = {"specification": record["specification"], "silent": True}
+    store.save_cell(run, names[1], png_bytes(picture(names[1])), {}, shown)
+    seen = []
+    monkeypatch.setattr("fmi_mx.figure.draw.png", lambda figure: seen.append(figure) or b"")
+    draw(run)
+    assert [[text.get_text() for text in axis.texts] for axis in seen[0].axes] == [[], ["silent"]]
+    np.testing.assert_array_equal(seen[0].axes[1].images[0].get_array(), picture(names[1]))
 
 
 def test_cells_that_failed_or_are_missing_have_the_word_in_their_place(fig3, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 
 from fmi_mx import InputError
 from fmi_mx.machine.mxnet import mx
-from fmi_mx.method.losses import gatys_loss, gram, inversion_loss, pmci_loss
+from fmi_mx.method.losses import gatys_loss, gram, inversion_loss, linear_inversion_loss, pmci_loss
 
 
 def pair(batch):
@@ -37,6 +37,65 @@ def test_half_the_gradient_is_what_the_authors_step_along():
     executor.forward(is_train=True)
     executor.backward([mx.nd.ones((1,))])
     np.testing.assert_allclose(0.5 * gradient.asnumpy(), code - target, rtol=1e-5)
+
+
+def linear(l):
+    before = mx.sym.Variable("before")
+    return linear_inversion_loss(mx.sym.relu(before), mx.sym.Variable("target"), before, l)
+
+
+def linear_pair(batch):
+    """What a convolution gives, half of it below 0, and a target of at least 0; filter 3 is silent everywhere, filter 1
+    fires everywhere."""
+    before, target = pair(batch)
+    before[:, 3], before[:, 1] = -np.abs(before[:, 3]) - 0.1, np.abs(before[:, 1]) + 0.1
+    return before, np.abs(target)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("l", range(4))
+def test_the_linear_loss_is_eq_1_with_a_feature_map_before_its_relu(batch, l):
+    before, target = linear_pair(batch)
+    ours = evaluate(linear(l), {"before": before, "target": target})
+    np.testing.assert_allclose(ours, oracles.linear_inversion_loss(before, target, l), rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("l", range(4))
+def test_the_linear_loss_has_the_numeric_gradient_also_where_the_filter_is_silent(batch, l):
+    before, target = linear_pair(batch)
+    mx.test_utils.check_numeric_gradient(linear(l), {"before": before, "target": target}, dtype=np.float64)
+
+
+def test_the_linear_loss_beside_eq_1():
+    """Equal where the filter fires everywhere, and else greater by x^2 + 2 |x| target where it is silent."""
+    before, target = linear_pair(2)
+    printed = oracles.inversion_loss(np.maximum(before, 0), target)
+    for l in range(4):
+        x, t = np.minimum(before[:, l], 0), target[:, l]
+        ours = evaluate(linear(l), {"before": before, "target": target})
+        np.testing.assert_allclose(ours, printed + (x**2 + 2 * np.abs(x) * t).sum((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(evaluate(linear(1), {"before": before, "target": target}), printed, rtol=1e-6)
+    nothing = np.zeros_like(target)  # Eq. (1) of a target of 0 is flat below 0, this is not
+    stricter = evaluate(linear(3), {"before": before, "target": nothing}) - oracles.inversion_loss(
+        np.maximum(before, 0), nothing
+    )
+    np.testing.assert_allclose(stricter, (before[:, 3] ** 2).sum((1, 2)), rtol=1e-4)
+
+
+def test_a_silent_filter_has_a_gradient_by_the_linear_loss_alone():
+    before, target = linear_pair(1)
+    for symbol, zero in (
+        (linear(3), False),
+        (inversion_loss(mx.sym.relu(mx.sym.Variable("before")), mx.sym.Variable("target")), True),
+    ):
+        gradient = mx.nd.zeros(before.shape)
+        arguments = {"before": mx.nd.array(before), "target": mx.nd.array(target)}
+        executor = symbol.bind(mx.cpu(), arguments, {"before": gradient}, {"before": "write", "target": "null"})
+        executor.forward(is_train=True)
+        executor.backward([mx.nd.ones((1,))])
+        assert (gradient.asnumpy()[:, 3] == 0).all() == zero
+        assert (gradient.asnumpy()[:, 3] != 0).all() != zero
 
 
 def evaluate(symbol, arrays):

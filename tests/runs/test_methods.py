@@ -14,7 +14,7 @@ from fmi_mx.files import store
 from fmi_mx.files.images import preprocess, preprocess_style, read_image
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.network.vgg19 import LAYERS
-from fmi_mx.runs.compute import cell_generator, initial_image
+from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.materials import Materials, Network, Source
 from fmi_mx.runs.run import specify
 
@@ -94,9 +94,8 @@ def test_rmci_inverts_eq_3(compute, arrays, gallery, draw):
     cell = cells(experiment)[1]
     assert cell.name == "golden_gate.relu2_1.draw2"
     content = preprocess(read_image(gallery / "golden_gate.png"), 48, "authors")
-    generator = cell_generator(experiment, cell)
-    start = initial_image(experiment, generator, content.shape)
-    v = draw_shares(draw, 128, generator)
+    start = initial_image(experiment, cell, content.shape)
+    v = draw_shares(draw, 128, np.random.default_rng(cell_seed(experiment, cell, "v")))
     target = oracles.reallocate(oracles.code(content, arrays, TO_RELU2_1), v)
     loss = oracles.inversion_loss(oracles.code(start, arrays, TO_RELU2_1), target)[0]
     record = store.read_record(folder, cell.name)
@@ -131,7 +130,7 @@ def test_transfer_minimises_eq_5_and_gatys(compute, arrays, gallery, style, styl
     layers = [list(LAYERS)[:2], TO_RELU2_1]
     target = oracles.code(content, arrays, TO_RELU2_2)
     for cell in cells(experiment)[1:]:
-        start = initial_image(experiment, cell_generator(experiment, cell), content.shape)
+        start = initial_image(experiment, cell, content.shape)
         codes = [oracles.code(start, arrays, names) for names in layers]
         styles = [oracles.code(pixels, arrays, names) for names in layers]
         first = oracles.code(start, arrays, TO_RELU2_2)
@@ -210,7 +209,7 @@ def test_plain_code_inversion(compute, tmp_path, arrays, gallery):
     content = preprocess(read_image(gallery / "golden_gate.png"), 48, "authors")
     cell = cells(experiment)[1]
     assert cell.name == "golden_gate.relu2_1.inversion"
-    start = initial_image(experiment, cell_generator(experiment, cell), content.shape)
+    start = initial_image(experiment, cell, content.shape)
     wanted = oracles.inversion_loss(*(oracles.code(x, arrays, TO_RELU2_1) for x in (start, content)))
     np.testing.assert_allclose(store.read_record(folder, cell.name)["loss_first"], wanted[0], rtol=1e-3)
 
@@ -223,7 +222,7 @@ def test_the_authors_purposeful_mode(compute, tmp_path, arrays, gallery):
     cell = cells(experiment)[-1]
     assert cell.name == "golden_gate.the_scream.relu2_1.purposeful"
     target = oracles.match_by_rank(*(oracles.code(x, arrays, TO_RELU2_1) for x in (content, style)))
-    start = initial_image(experiment, cell_generator(experiment, cell), content.shape)
+    start = initial_image(experiment, cell, content.shape)
     wanted = oracles.inversion_loss(oracles.code(start, arrays, TO_RELU2_1), target)
     np.testing.assert_allclose(store.read_record(folder, cell.name)["loss_first"], wanted[0], rtol=1e-3)
 

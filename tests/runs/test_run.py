@@ -17,7 +17,7 @@ from fmi_mx.machine import precision
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.machine.processor import machine
 from fmi_mx.network.vgg19 import LAYERS
-from fmi_mx.runs.compute import cell_generator, initial_image
+from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.finished import read_run
 from fmi_mx.runs.materials import gather
 from fmi_mx.runs.run import specify
@@ -57,10 +57,6 @@ def contents(folder):
     return found
 
 
-def first_image(experiment, cell, shape):
-    return initial_image(experiment, cell_generator(experiment, cell), shape)
-
-
 def relu2_1(image, arrays):
     return oracles.code(image, arrays, list(LAYERS)[:7])
 
@@ -89,7 +85,7 @@ def test_the_loss_the_energy_and_its_share_are_numpys(fig3, compute, arrays, ima
     record = store.read_record(folder, name)
     content = preprocess(read_image(images_folder / "golden_gate.png"), 32, "authors")
     target = oracles.isolate(relu2_1(content, arrays), 1)
-    start = first_image(small(fig3), cells(small(fig3))[4], content.shape)
+    start = initial_image(small(fig3), cells(small(fig3))[4], content.shape)
     assert record["specification"]["name"] == name == cells(small(fig3))[4].name
     np.testing.assert_allclose(record["loss_first"], oracles.inversion_loss(relu2_1(start, arrays), target)[0], rtol=1e-4)
     np.testing.assert_allclose(record["target_energy"], target.sum(), rtol=1e-4)
@@ -97,6 +93,43 @@ def test_the_loss_the_energy_and_its_share_are_numpys(fig3, compute, arrays, ima
         code = relu2_1(image, arrays)
         np.testing.assert_allclose(record[key], code[0, 1].sum() / code.sum(), rtol=1e-3)
     assert record["energy_share"] > record["energy_share_content"]
+
+
+def with_a_silent_filter(arrays, tmp_path, bias):
+    """The weights, in a file, with filter 1 of relu2_1 so low that noise leaves it silent."""
+    quiet = {**arrays, "conv2_1_bias": arrays["conv2_1_bias"].copy()}
+    quiet["conv2_1_bias"][1] = bias
+    np.savez(tmp_path / "quiet.npz", **quiet)
+    return quiet, tmp_path / "quiet.npz"
+
+
+@pytest.mark.parametrize(
+    "feature_map, bias, silent", [("rectified", -3, True), ("linear", -3, False), ("linear", -1e6, True)]
+)
+def test_a_record_says_what_its_filter_answers(fig3, arrays, images_folder, tmp_path, feature_map, bias, silent):
+    """Filter 1 is silent in the initial image; by Eq. (1) as printed it stays so, by the linear feature map it wakes where
+    it can. By NumPy, of the stored image."""
+    quiet, weights = with_a_silent_filter(arrays, tmp_path, bias)
+    chosen = {"images": "golden_gate", "layers": "relu2_1", "filters": "0-1", "feature_map": feature_map, "stop.passes": 20}
+    experiment = small(fig3, **chosen, **{"optimiser.name": "lbfgs"})
+    other, found = run(experiment, tmp_path / "run", weights, images_folder, "cpu")
+    content = preprocess(read_image(images_folder / "golden_gate.png"), 32, "authors")
+    last = store.read_array(tmp_path / "run", "golden_gate.relu2_1.f001", "image")
+    target = oracles.isolate(relu2_1(content, quiet), 1)
+    begun = initial_image(experiment, cells(experiment)[1], content.shape)
+    start, there = relu2_1(begun, quiet), relu2_1(last, quiet)
+    assert (start[0, 1] == 0).all()
+    assert (there[0, 1] == 0).all() == silent
+    assert (other["silent_at_start"], other["silent"]) == (False, False)
+    assert (found["silent_at_start"], found["silent"]) == (True, silent)
+    share = there[0, 1].sum() / there.sum()
+    np.testing.assert_allclose(found["energy_share"], share, rtol=1e-3)
+    assert found["share_rose"] == (found["energy_share"] > found["energy_share_content"])
+    np.testing.assert_allclose(found["loss_printed"], oracles.inversion_loss(there, target)[0], rtol=1e-4)
+    wanted = oracles.inversion_loss(start, target)
+    if feature_map == "linear":
+        wanted = oracles.linear_inversion_loss(oracles.code(begun, quiet, list(LAYERS)[:6]), target, 1)
+    np.testing.assert_allclose(found["loss_first"], wanted[0], rtol=1e-4)
 
 
 def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays):
@@ -192,7 +225,7 @@ def test_pool_pixels_and_denoise_do_what_they_say(fig3, compute, arrays, images_
     experiment = small(fig3, images="neckarfront", layers="relu2_1", filters=7, pool="max", pixels="paper", denoise=0)
     folder, (name,) = compute(experiment)
     content = preprocess(read_image(images_folder / "neckarfront.png"), 32, "paper")
-    start = first_image(experiment, cells(experiment)[0], content.shape)
+    start = initial_image(experiment, cells(experiment)[0], content.shape)
     assert start.min() < -0.09
     layers = list(LAYERS)[:7]
     target = oracles.isolate(oracles.code(content, arrays, layers, "max"), 7)
@@ -273,14 +306,24 @@ def test_a_cell_alone_is_what_it_is_in_the_figure(fig3, compute):
 def test_the_seed_and_the_name_decide_the_initial_image(fig3):
     experiment, other_seed = small(fig3, start=0.2), small(fig3, start=0.2, seed=2)
     one, two = cells(experiment)[:2]
-    first = first_image(experiment, one, (1, 3, 24, 32))
+    first = initial_image(experiment, one, (1, 3, 24, 32))
     assert first.dtype == np.float32
     name = int.from_bytes(hashlib.sha256(b"golden_gate.relu1_1.f000").digest()[:8], "big")
     wanted = np.random.default_rng([experiment.seed, name]).uniform(-0.2, 0.2, (1, 3, 24, 32))
     np.testing.assert_array_equal(first, wanted.astype(np.float32))  # of every published picture
-    np.testing.assert_array_equal(first, first_image(experiment, one, (1, 3, 24, 32)))
-    assert np.abs(first - first_image(experiment, two, (1, 3, 24, 32))).max() > 0.05
-    assert np.abs(first - first_image(other_seed, one, (1, 3, 24, 32))).max() > 0.05
+    np.testing.assert_array_equal(first, initial_image(experiment, one, (1, 3, 24, 32)))
+    assert np.abs(first - initial_image(experiment, two, (1, 3, 24, 32))).max() > 0.05
+    assert np.abs(first - initial_image(other_seed, one, (1, 3, 24, 32))).max() > 0.05
+
+
+def test_random_numbers_have_a_purpose(fig3):
+    """Of each its own, of seed, name and purpose alone, so that none depends on how many were drawn for another."""
+    experiment, one = small(fig3), cells(small(fig3))[0]
+    seeds = [cell_seed(experiment, one, purpose) for purpose in ("", "v", "probes")]
+    seeds += [cell_seed(small(fig3, seed=2), one, "v"), cell_seed(experiment, cells(experiment)[1], "v")]
+    drawn = [np.random.default_rng(seed).random(4) for seed in seeds]
+    assert len({tuple(numbers) for numbers in drawn}) == len(seeds)
+    assert cell_seed(small(fig3, long_edge=48, start=3), one, "v") == seeds[1]
 
 
 def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, compute, tmp_path):
@@ -289,15 +332,15 @@ def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, co
     assert not (tmp_path / "run").exists()
 
 
-def explode(*_):
+def explode(*_, **__):
     raise FloatingPointError("loss inf at pass 3")
 
 
-def exhaust(*_):
+def exhaust(*_, **__):
     raise mx.base.MXNetError("a page\nof text\nout of memory\n")
 
 
-def have_no_room(*_):
+def have_no_room(*_, **__):
     raise MemoryError
 
 
@@ -314,9 +357,9 @@ def test_a_cell_that_fails_ends_no_run(fig3, compute, monkeypatch, failure, targ
     original = sys.modules["fmi_mx.runs.compute"].descend
     calls = []
 
-    def fail_once(*arguments):
+    def fail_once(*arguments, **options):
         calls.append(arguments)
-        return (failure if len(calls) == 2 else original)(*arguments)
+        return (failure if len(calls) == 2 else original)(*arguments, **options)
 
     monkeypatch.setattr(sys.modules["fmi_mx.runs.compute"], "descend", fail_once)
     folder, tried = compute(experiment, "part")
