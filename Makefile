@@ -54,7 +54,7 @@ help:
 	@echo "make claims    the paper's claims, tested with intervals and controls: writes claims.md, claims.json and claims.png"
 	@echo "make compare   our Figs. 3, 4 and 5 beside the authors' panels; make compare-fig3 (fig4, fig5) one of them"
 	@echo "make settings  which settings made the authors' panels; make settings-fig3 (fig4, fig5) of one of them"
-	@echo "make test      install and test; make lint checks the style"
+	@echo "make test      install and test; make lint checks style, types and the order of imports"
 	@echo "make doctor    what this machine has, and what is missing"
 	@echo "make bench     what a pass costs, and how long each optimiser takes to the authors' loss: half an hour"
 	@echo "make setup | model | images | panels | clean"
