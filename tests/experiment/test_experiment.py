@@ -88,9 +88,7 @@ def test_a_file_without_a_feature_map_means_the_printed_equation(fig3, tmp_path)
 
 @pytest.mark.parametrize("layer", ["conv4_2", "pool4"])
 def test_a_linear_feature_map_is_a_relus(fig3, layer):
-    said = (
-        f"feature_map: linear is what a ReLU takes, but layer {layer} is no ReLU; those are relu1_1 to relu5_4; or"
-    )
+    said = f"feature_map: linear is what a ReLU takes, but layer {layer} is no ReLU; those are relu1_1 to relu5_4; or"
     with pytest.raises(InputError, match=said):
         load_experiment(fig3, feature_map="linear", layers=["relu1_1", layer])
     assert load_experiment(fig3, layers=[layer]).layers == (layer,)
