@@ -9,7 +9,7 @@ from typing import Tuple
 
 from .errors import InputError
 from .files.finding import find_image
-from .machine import gpu, precision
+from .machine import amx, gpu, instructions
 from .machine.aliases import AnyPath
 from .machine.mxnet import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, threads, usable_cores
 from .weights.canonical import read_weights
@@ -99,8 +99,11 @@ def _threads() -> Fact:
 
 
 def _bfloat16() -> Fact:
-    found = ", ".join(precision.instructions())
-    return True, f"bfloat16 on the CPU: {found or 'no instructions for it, so that the fast preset takes float32'}", ""
+    found = instructions.bfloat16()
+    if not found:
+        return True, "bfloat16 on the CPU: no instructions for it, so that the fast preset takes float32", ""
+    refused = "; AMX is not used, as Linux refuses it" if "amx_bf16" in found and not amx.allow() else ""
+    return True, f"bfloat16 on the CPU: {', '.join(found)}{refused}", ""
 
 
 def _device(text: str) -> Fact:

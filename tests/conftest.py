@@ -22,14 +22,14 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from fmi_mx.machine import precision  # noqa: E402
+from fmi_mx.machine import instructions  # noqa: E402
 from fmi_mx.machine.mxnet import usable_cores  # noqa: E402
 from fmi_mx.network.vgg19 import weight_shapes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 1 / 8  # of the network of the fixtures ``arrays`` and ``weights_file``: its blocks have 8, 16, 32, 64, 64 filters
 USERS = {name: os.environ.get(name) for name in ("FMI_WEIGHTS", "FMI_IMAGES")}
-CPUINFO = precision.CPUINFO
+CPUINFO = instructions.CPUINFO
 
 
 def pytest_addoption(parser):
@@ -54,7 +54,7 @@ def cpuinfo(request, tmp_path_factory):
     if asked == "real":
         return CPUINFO
     path = tmp_path_factory.mktemp("processor") / "cpuinfo"
-    path.write_text(f"flags : fpu {' '.join(precision.INSTRUCTIONS) if asked == 'all' else ''}\n", encoding="utf-8")
+    path.write_text(f"flags : fpu {' '.join(instructions.BFLOAT16) if asked == 'all' else ''}\n", encoding="utf-8")
     return path
 
 
@@ -64,19 +64,19 @@ def nobodys_machine(monkeypatch, cpuinfo):
     for name in [name for name in os.environ if name.startswith("FMI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(precision, "CPUINFO", cpuinfo)
+    monkeypatch.setattr(instructions, "CPUINFO", cpuinfo)
 
 
 @pytest.fixture
 def own_processor(monkeypatch):
     """The processor as it is, whatever --instructions says: as the programs that a test starts see it."""
-    monkeypatch.setattr(precision, "CPUINFO", CPUINFO)
+    monkeypatch.setattr(instructions, "CPUINFO", CPUINFO)
 
 
 @pytest.fixture
 def bfloat16(own_processor):  # noqa: ARG001
     """For what computes in bfloat16: skipped where the processor itself cannot."""
-    if not precision.instructions():
+    if not instructions.bfloat16():
         pytest.skip("this processor does not multiply bfloat16")
 
 

@@ -9,7 +9,7 @@ from conftest import ROOT
 from PIL import Image
 
 from fmi_mx import InputError, cli
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.machine.processor import kinds, machine
 
@@ -46,7 +46,7 @@ def test_run_draws_the_figure_beside_the_folder_and_plot_draws_it_again(fmi, tmp
 
 @pytest.mark.parametrize("preset, line", [("fast", "bfloat16: not on this device, so float32 it is\n"), (None, "")])
 def test_a_precision_that_the_processor_lacks_is_said_to_be_another(fmi, monkeypatch, preset, line):
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     chosen = ["--set", f"preset={preset}"] if preset else []
     code, _, err = fmi("run", "FIG3", *chosen, *SMALL)
     assert code == 0

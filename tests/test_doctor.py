@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from fmi_mx import doctor
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions
 
 IMAGES = ("golden_gate", "neckarfront", "frida_kahlo", "seated_nude", "starry_night", "the_scream")
 
@@ -100,5 +100,5 @@ def test_it_works_where_opencv_cannot_be_imported(tmp_path):
 
 @pytest.mark.parametrize("has, words", [(["avx512_bf16"], "bfloat16 on the CPU: avx512_bf16"), ([], "preset takes float32")])
 def test_it_says_whether_the_processor_multiplies_bfloat16(weights_file, images, monkeypatch, has, words):
-    monkeypatch.setattr(precision, "instructions", lambda: has)
+    monkeypatch.setattr(instructions, "bfloat16", lambda: has)
     assert [good for good, fact, _ in doctor.examine(weights_file, images, "cpu") if words in fact] == [True]

@@ -1,4 +1,8 @@
-"""L-BFGS within a box of pixel values, as a generator for the descent loop."""
+"""L-BFGS within a box of pixel values, as a generator for the descent loop.
+
+Its vectors are NumPy's, on the host, whatever device the loss is on: some sixty small operations a pass, each of which MXNet
+would dispatch by itself. No product goes through BLAS, which adds up by threads: the numbers are those of one thread.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ import numpy as np
 
 from ..files.images import MEAN
 from ..machine.aliases import NDArray
-from ..machine.mxnet import mx
 from .optimisers import Step, Steps
 from .spectrum import Spectrum
 
@@ -20,11 +23,11 @@ SHORTEST = 1e-6  # of a step that the line search still tries
 
 
 class Pair(NamedTuple):
-    """s = x_new - x and y = g_new - g, flat, with rho = 1 / (s y), (1,)."""
+    """s = x_new - x and y = g_new - g, (B, 3, H, W), with rho = 1 / (s y)."""
 
-    s: NDArray
-    y: NDArray
-    rho: NDArray
+    s: np.ndarray
+    y: np.ndarray
+    rho: float
 
 
 @dataclass(frozen=True)
@@ -54,25 +57,26 @@ class LBFGS:
     def steps(self, image: NDArray, noise: np.random.Generator) -> Steps:
         """The generator, from an image (B, 3, H, W). It ends where not even a first step finds a lower loss. noise: of the
         probes."""
-        edges = self._edges(image)
-        image = _project(image, edges)
-        loss, gradient = yield Step(image, image)
-        gradient = gradient.copy()
+        edges = self._edges()
+        here = _project(image.asnumpy(), edges)
+        loss, gradient = yield Step(here, here)
+        gradient = gradient.asnumpy()
         pairs: deque[Pair] = deque(maxlen=self.history)
         spectrum: Spectrum | None = None
         for taken in count():
             if taken in self.probes:
-                along = mx.nd.array(noise.normal(0, self.probe, image.shape), ctx=image.context)
-                _, there = yield Step(image + along, image, image, loss)
-                spectrum = Spectrum(along, there - gradient, self.damping)
-            free = _free(image, gradient, edges)
+                along: np.ndarray = noise.normal(0, self.probe, here.shape).astype(np.float32)
+                _, there = yield Step(here + along, here, here, loss)
+                spectrum = Spectrum(along, there.asnumpy() - gradient, self.damping)
+            free = _free(here, gradient, edges)
             direction = self._direction(gradient, free, pairs, spectrum)
             length = self.stretch if pairs else 1.0
             while True:
-                trial = _project(image + length * direction, edges)
-                slope = _dot(gradient, trial - image)
-                loss_there, there = yield Step(trial, image, image, loss)
-                fall, predicted = float((loss - loss_there).asscalar()), -float(slope.asscalar())
+                trial = _project(here + length * direction, edges)
+                step = trial - here
+                predicted = -dot(gradient, step)
+                loss_there, there = yield Step(trial, here, here, loss)
+                fall = loss - loss_there
                 if fall >= SUFFICIENT * predicted > 0:
                     break
                 length *= _shortened(fall, predicted)
@@ -81,54 +85,50 @@ class LBFGS:
                         return
                     pairs.clear()
                     direction, length = self._direction(gradient, free, pairs, None), 1.0
-            there = there.copy()
-            _remember(pairs, trial - image, there - gradient)
-            image, loss, gradient = trial, loss_there, there
+            there = there.asnumpy()
+            _remember(pairs, step, there - gradient)
+            here, loss, gradient = trial, loss_there, there
 
-    def _edges(self, image: NDArray) -> list[NDArray] | None:
-        """The box for a mean-subtracted image, each edge (1, 3, 1, 1), or None."""
-        if self.box is None:
-            return None
+    def _edges(self) -> list[np.ndarray] | None:
+        """The box for a mean-subtracted image, each edge float32 (1, 3, 1, 1), or None."""
         mean = MEAN.reshape(1, 3, 1, 1)
-        return [mx.nd.array(edge - mean, ctx=image.context) for edge in self.box]
+        return None if self.box is None else [(edge - mean).astype(np.float32) for edge in self.box]
 
-    def _direction(self, gradient: NDArray, free: NDArray | None, pairs: deque[Pair], spectrum: Spectrum | None) -> NDArray:
+    def _direction(
+        self, gradient: np.ndarray, free: np.ndarray | None, pairs: deque[Pair], spectrum: Spectrum | None
+    ) -> np.ndarray:
         """Minus the inverse Hessian, as pairs and spectrum know it, times the gradient of the free pixels."""
-        q = (gradient * free if free is not None else gradient).reshape(-1)
+        q = gradient.copy() if free is None else gradient * free
         if not pairs:
-            q = mx.nd.sign(q)
-            scale = -self.first_step * q.size**0.5 / mx.nd.maximum(mx.nd.norm(q), 1)
-            return mx.nd.broadcast_mul(q, scale).reshape(gradient.shape)
+            signs = np.sign(q)
+            return signs * (-self.first_step * signs.size**0.5 / max(dot(signs, signs) ** 0.5, 1.0))
         shares = []
         for pair in reversed(pairs):
-            shares.append(mx.nd.dot(pair.s, q) * pair.rho)
-            q = q - mx.nd.broadcast_mul(pair.y, shares[-1])
+            shares.append(pair.rho * dot(pair.s, q))
+            q -= shares[-1] * pair.y
         newest = pairs[-1]
-        guess = (lambda v: v) if spectrum is None else (lambda v: spectrum(v.reshape(gradient.shape)).reshape(-1))
-        q = mx.nd.broadcast_mul(guess(q), 1 / (newest.rho * mx.nd.dot(newest.y, guess(newest.y))))
+        size = dot(newest.y, newest.y) if spectrum is None else spectrum.along(newest.y)
+        q = (q if spectrum is None else spectrum(q)) * (1 / (newest.rho * size))
         for pair, share in zip(pairs, reversed(shares)):
-            q = q + mx.nd.broadcast_mul(pair.s, share - mx.nd.dot(pair.y, q) * pair.rho)
-        direction = -q.reshape(gradient.shape)
-        return direction * free if free is not None else direction
+            q += (share - pair.rho * dot(pair.y, q)) * pair.s
+        return -q if free is None else -q * free
 
 
-def _dot(one: NDArray, two: NDArray) -> NDArray:
-    return mx.nd.dot(one.reshape(-1), two.reshape(-1))
+def dot(one: np.ndarray, two: np.ndarray) -> float:
+    """The sum of the products of two arrays' numbers."""
+    return float(np.einsum("i,i->", one.reshape(-1), two.reshape(-1)))
 
 
-def _project(image: NDArray, edges: list[NDArray] | None) -> NDArray:
-    if edges is None:
-        return image
-    return mx.nd.broadcast_minimum(mx.nd.broadcast_maximum(image, edges[0]), edges[1])
+def _project(image: np.ndarray, edges: list[np.ndarray] | None) -> np.ndarray:
+    return image if edges is None else np.minimum(np.maximum(image, edges[0]), edges[1])
 
 
-def _free(image: NDArray, gradient: NDArray, edges: list[NDArray] | None) -> NDArray | None:
-    """1 where a pixel may move, 0 where it stands at the edge and the gradient pushes it outwards; None for all free."""
+def _free(image: np.ndarray, gradient: np.ndarray, edges: list[np.ndarray] | None) -> np.ndarray | None:
+    """True where a pixel may move, False where it stands at the edge and the gradient pushes it outwards; None for all
+    free."""
     if edges is None:
         return None
-    low = mx.nd.broadcast_lesser_equal(image, edges[0]) * (gradient > 0)
-    high = mx.nd.broadcast_greater_equal(image, edges[1]) * (gradient < 0)
-    return 1 - low - high
+    return ~(((image <= edges[0]) & (gradient > 0)) | ((image >= edges[1]) & (gradient < 0)))
 
 
 def _shortened(fall: float, predicted: float) -> float:
@@ -137,9 +137,8 @@ def _shortened(fall: float, predicted: float) -> float:
     return min(max(0.5 * predicted / (predicted - fall), 0.1), 0.5) if predicted > 0 else 0.5
 
 
-def _remember(pairs: deque[Pair], s: NDArray, y: NDArray) -> None:
+def _remember(pairs: deque[Pair], s: np.ndarray, y: np.ndarray) -> None:
     """Keeps a pair if its curvature is positive, as the inverse Hessian needs it."""
-    s, y = s.reshape(-1), y.reshape(-1)
-    curvature = mx.nd.dot(s, y)
-    if float((curvature - 1e-9 * mx.nd.dot(y, y)).asscalar()) > 0:
+    curvature = dot(s, y)
+    if curvature > 1e-9 * dot(y, y):
         pairs.append(Pair(s, y, 1 / curvature))

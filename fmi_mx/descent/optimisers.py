@@ -14,7 +14,7 @@ from typing import Generator, NamedTuple, Protocol, Tuple
 
 import numpy as np
 
-from ..machine.aliases import NDArray
+from ..machine.aliases import Image, NDArray
 from ..machine.mxnet import mx
 
 
@@ -22,13 +22,13 @@ class Step(NamedTuple):
     """What an optimiser asks and has. trial: the image whose loss and gradient it wants. image: what it would end with now.
     evaluated: the last image that it kept of those whose loss it knows, and loss, that loss; None before the first pass."""
 
-    trial: NDArray
-    image: NDArray
-    evaluated: NDArray | None = None
-    loss: NDArray | None = None
+    trial: Image
+    image: Image
+    evaluated: Image | None = None
+    loss: float | None = None
 
 
-Steps = Generator[Step, Tuple[NDArray, NDArray], None]  # what an optimiser yields, and (loss, gradient), which it is sent
+Steps = Generator[Step, Tuple[float, NDArray], None]  # what an optimiser yields, and (loss, gradient), which it is sent
 
 
 class Pass(NamedTuple):
@@ -162,26 +162,23 @@ def descend(
     step, losses, stopped = next(steps), [], "passes"
     before = step.image
     for number in range(1, stop.passes + 1):
-        loss, gradient = problem.loss_and_gradient(step.trial)
-        loss = loss.sum()
+        each, gradient = problem.loss_and_gradient(_beside(image, step.trial))
+        loss = float(each.asnumpy().sum())
+        losses.append(loss)
         try:
             step = steps.send((loss, gradient))
         except StopIteration:
-            losses.append(float(loss.asscalar()))
             stopped = "descent"
             if callback:
-                callback(Pass(number, losses[-1], 0.0))
+                callback(Pass(number, loss, 0.0))
             break
-        numbers = mx.nd.concat(loss, mx.nd.norm(step.image - before), mx.nd.norm(step.image), dim=0)
-        value, moved, size = map(float, numbers.asnumpy())  # the one time in a pass that the loop waits for the device
-        losses.append(value)
-        report = Pass(number, value, moved / size if size else moved)
+        report = Pass(number, loss, _change(before, step.image))
         # MXNet's ReLU makes 0 of NaN, so a broken image shows in its change and not in the loss.
         if not (abs(report.loss) < float("inf") and report.change < float("inf")):
             raise FloatingPointError(f"loss {report.loss} and change {report.change} at pass {number} are not both finite")
         if callback:
             callback(report)
-        if reached and step.loss is loss and reached(value, step.evaluated):
+        if reached and step.loss is loss and reached(loss, _beside(image, step.evaluated)):
             stopped = "goal"
             break
         if number % stop.every == 0 and step.image is not before:  # a trial that was refused says nothing of the picture
@@ -189,5 +186,19 @@ def descend(
                 stopped = "change"
                 break
             before = step.image
-    assert step.loss is not None  # as a descent has at least one pass
-    return Descent(step.image, step.evaluated, float(step.loss.asscalar()), losses, stopped)
+    assert step.loss is not None and step.evaluated is not None  # as a descent has at least one pass
+    return Descent(_beside(image, step.image), _beside(image, step.evaluated), step.loss, losses, stopped)
+
+
+def _change(before: Image, after: Image) -> float:
+    """||before - after|| / ||after||, or ||before|| where the image is 0 now."""
+    if isinstance(after, np.ndarray):
+        moved, size = float(np.sqrt(np.square(after - before).sum())), float(np.sqrt(np.square(after).sum()))
+    else:
+        moved, size = map(float, mx.nd.concat(mx.nd.norm(after - before), mx.nd.norm(after), dim=0).asnumpy())
+    return moved / size if size else moved
+
+
+def _beside(image: NDArray, other: Image) -> NDArray:
+    """An optimiser's image on another's device."""
+    return mx.nd.array(other, ctx=image.context) if isinstance(other, np.ndarray) else other

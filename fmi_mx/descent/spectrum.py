@@ -8,12 +8,10 @@ v (H v) over the coefficients of a band is the curvature of that band.
 from __future__ import annotations
 
 import numpy as np
-
-from ..machine.aliases import NDArray
-from ..machine.mxnet import mx
+from scipy.fft import dctn, idctn
 
 # Rows: brightness, red against blue, green against both. Orthonormal.
-COLOURS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+COLOURS = (np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])).astype(np.float32)
 # Edges of the bands, cycles a pixel; narrower where pictures have more.
 BANDS = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 
@@ -21,42 +19,35 @@ BANDS = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 
 class Spectrum:
     """Approximates the inverse Hessian: divides each band of each colour by its curvature.
 
-    v, change: (B, 3, H, W), white noise and by how much the gradient changed when v was added to the image.
+    v, change: float32 (B, 3, H, W), white noise and by how much the gradient changed when v was added to the image.
     damping: share of the largest curvature that is added to every one.
     """
 
-    def __init__(self, v: NDArray, change: NDArray, damping: float) -> None:
-        device, (height, width) = v.context, v.shape[2:]
-        self._across = mx.nd.array(cosines(width), ctx=device)
-        self._down = mx.nd.array(cosines(height), ctx=device)
-        self._colours = mx.nd.array(COLOURS, ctx=device)
-        bands, coefficients = band_numbers(height, width), self._forward(v)
-        bent = mx.nd.sum(coefficients * self._forward(change), axis=1).asnumpy()
-        straight = mx.nd.sum(mx.nd.square(coefficients), axis=1).asnumpy()
+    def __init__(self, v: np.ndarray, change: np.ndarray, damping: float) -> None:
+        bands, coefficients = band_numbers(*v.shape[-2:]), forward(v)
+        bent = (coefficients * forward(change)).sum(axis=0)
+        straight = np.square(coefficients).sum(axis=0)
         curvature = np.stack([_by_band(bands, one) / _by_band(bands, other) for one, other in zip(bent, straight)])
-        damped = np.maximum(curvature, 0) + damping * max(curvature.max(), 1e-30)
-        self._inverse = mx.nd.array((1 / damped)[:, bands][:, None], ctx=device)
+        damped = np.maximum(curvature, 0) + damping * max(float(curvature.max()), 1e-30)
+        self._inverse = (1 / damped)[:, bands].astype(np.float32)
 
-    def __call__(self, image: NDArray) -> NDArray:
-        """image: (B, 3, H, W). Returns the inverse Hessian times it, of the same shape."""
-        coefficients = mx.nd.broadcast_mul(self._forward(image), self._inverse)
-        rows = mx.nd.dot(coefficients, self._across)
-        columns = mx.nd.dot(rows.transpose((0, 1, 3, 2)), self._down).transpose((0, 1, 3, 2))
-        return mx.nd.dot(self._colours, columns, transpose_a=True).transpose((1, 0, 2, 3))
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """The inverse Hessian times an image, (B, 3, H, W)."""
+        return backward(forward(image) * self._inverse)
 
-    def _forward(self, image: NDArray) -> NDArray:
-        """The coefficients (3, B, H, W): colours turned, then the discrete cosine transform of each."""
-        colours = mx.nd.dot(self._colours, image.transpose((1, 0, 2, 3)))
-        columns = mx.nd.dot(colours.transpose((0, 1, 3, 2)), self._down, transpose_b=True).transpose((0, 1, 3, 2))
-        return mx.nd.dot(columns, self._across, transpose_b=True)
+    def along(self, image: np.ndarray) -> float:
+        """An image times the inverse Hessian times the image."""
+        return float((np.square(forward(image)) * self._inverse).sum())
 
 
-def cosines(size: int) -> np.ndarray:
-    """The orthonormal discrete cosine transform (DCT-II) of ``size`` values, as a matrix (frequency, place)."""
-    frequency, place = np.arange(size)[:, None], np.arange(size)[None]
-    matrix = np.sqrt(2 / size) * np.cos(np.pi * frequency * (2 * place + 1) / (2 * size))
-    matrix[0] /= np.sqrt(2)
-    return matrix
+def forward(image: np.ndarray) -> np.ndarray:
+    """The coefficients of an image, (B, 3, H, W): its colours turned, then the discrete cosine transform of each."""
+    return dctn(np.einsum("kc,bchw->bkhw", COLOURS, image), axes=(2, 3), norm="ortho")
+
+
+def backward(coefficients: np.ndarray) -> np.ndarray:
+    """The image of coefficients: ``forward`` the other way round."""
+    return np.einsum("kc,bkhw->bchw", COLOURS, idctn(coefficients, axes=(2, 3), norm="ortho"))
 
 
 def band_numbers(height: int, width: int) -> np.ndarray:

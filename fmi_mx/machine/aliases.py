@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Dict, Union
 
+import numpy as np
+
 if TYPE_CHECKING:
     from mxnet.context import Context
     from mxnet.executor import Executor
@@ -14,5 +16,6 @@ if TYPE_CHECKING:
 else:
     Context = Executor = NDArray = Symbol = Any
 
+Image = Union[NDArray, np.ndarray]  # of an optimiser that lives on the device, or on the host
 Arrays = Dict[str, NDArray]  # name -> NDArray, all on one device
 AnyPath = Union[str, "os.PathLike[str]"]

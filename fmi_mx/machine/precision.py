@@ -7,24 +7,12 @@ gradient stay float32.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..errors import InputError
+from . import instructions
 from .aliases import Context, Symbol
 from .mxnet import mx
 
 PRECISIONS = ("float32", "bfloat16")
-CPUINFO = Path("/proc/cpuinfo")
-INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # as Linux names them; without one oneDNN is slower in bfloat16, or cannot
-
-
-def instructions() -> list[str]:
-    """Those of ``INSTRUCTIONS`` that the processor has, as ``CPUINFO`` lists them."""
-    try:
-        flags = CPUINFO.read_text(encoding="utf-8", errors="replace").split()
-    except OSError:  # not Linux
-        return []
-    return [name for name in INSTRUCTIONS if name in flags]
 
 
 def precision_on(precision: str, device: Context) -> str:
@@ -32,7 +20,7 @@ def precision_on(precision: str, device: Context) -> str:
     instructions for it, else ``float32``. Raises InputError for another precision."""
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision!r} is not known; known are {', '.join(PRECISIONS)}")
-    able = device.device_type == "cpu" and instructions()
+    able = device.device_type == "cpu" and instructions.bfloat16()
     return precision if able else "float32"
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import gpu, precision
+from . import gpu, instructions
 from .aliases import Context
 from .mxnet import threads
 
@@ -22,12 +22,12 @@ def machine(device: Context) -> dict[str, Any]:
     if device.device_type == "gpu":
         major, minor = gpu.compute_capabilities()[device.device_id]
         return {"processor": f"GPU of compute capability {major}.{minor}", "instructions": [], "threads": threads()}
-    text = _cpuinfo()
+    text = instructions.listed()
     flags = (re.findall(r"^flags\s*:\s*(.*)$", text, re.M) or [""])[0].split()
     names = re.findall(r"^model name\s*:\s*(.*\S)", text, re.M) or ["unknown processor"]
     found = [name for name in _ROUNDING if name in flags]
     limits = [f"{name}={os.environ[name]}" for name in _LIMITS if name in os.environ]
-    return {"processor": names[0], "instructions": [*found, *precision.instructions(), *limits], "threads": threads()}
+    return {"processor": names[0], "instructions": [*found, *instructions.bfloat16(), *limits], "threads": threads()}
 
 
 def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -41,10 +41,3 @@ def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
             words = f"{one['processor']} ({instructions}; threads: {one['threads']})"
             found[words] = found.get(words, 0) + 1
     return found
-
-
-def _cpuinfo() -> str:
-    try:
-        return precision.CPUINFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # not Linux
-        return ""

@@ -14,7 +14,7 @@ from fmi_mx.bench import bench, passes, race, rivals
 from fmi_mx.bench import report as reporting
 from fmi_mx.cli import main
 from fmi_mx.descent.optimisers import SGD, Stop
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.runs.compute import Beginning
 from fmi_mx.runs.materials import gather
@@ -34,7 +34,7 @@ def a_second_a_pass(monkeypatch):
 
     monkeypatch.setattr(mx.executor.Executor, "forward", lambda *given, **more: made.append(1) or forward(*given, **more))
     monkeypatch.setattr(passes, "stopwatch", stopwatch)
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
 
 
@@ -73,7 +73,7 @@ def test_bfloat16_has_a_column_where_the_device_has_it(fig3, monkeypatch):
         return made
 
     monkeypatch.setattr(passes, "Problem", in_float32)
-    monkeypatch.setattr(precision, "instructions", lambda: ["amx_bf16"])
+    monkeypatch.setattr(instructions, "bfloat16", lambda: ["amx_bf16"])
     found = passes.loop_against_executor("relu1_1", mx.cpu(), load_experiment(fig3).optimiser, rounds=1, passes=2)
     assert asked == ["float32", "bfloat16"]
     assert (found["seconds_bfloat16"], found["ratio_bfloat16"]) == (1, 1)
@@ -216,12 +216,12 @@ def test_judging_is_not_on_the_clock(monkeypatch):
 
 def test_bfloat16_races_where_the_device_has_it(monkeypatch, fig3):
     preset = load_experiment(fig3, preset="fast")
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     assert {name: one.precision for name, one in bench.racers_on(mx.cpu(), preset).items()} == {
         "adam": "float32",
         "lbfgs": "float32",
     }
-    monkeypatch.setattr(precision, "instructions", lambda: ["amx_bf16"])
+    monkeypatch.setattr(instructions, "bfloat16", lambda: ["amx_bf16"])
     racers = bench.racers_on(mx.cpu(), preset)
     assert racers["lbfgs_bfloat16"].precision == "bfloat16"
     assert racers["lbfgs_bfloat16"].optimiser == racers["lbfgs"].optimiser
@@ -254,7 +254,7 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch, to
     """Beside PyTorch and without it, whatever is installed."""
     monkeypatch.setattr(rivals, "has_torch", lambda: torch)
     monkeypatch.setattr(rivals, "Rival", two_seconds_a_pass)
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     tiny = {"long_edge": 32, "images": ["coffee"], "layers": ["relu1_2"], "filters": 0}
     monkeypatch.setattr(bench, "load_experiment", lambda path, **given: load_experiment(path, **{**given, **tiny}))
     monkeypatch.setattr(bench, "DESCRIBED", ("relu1_2",))

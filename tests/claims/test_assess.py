@@ -21,7 +21,7 @@ from fmi_mx.cli import main
 from fmi_mx.experiment.cell import Cell
 from fmi_mx.files.finding import PACKAGED
 from fmi_mx.files.images import MEAN, decode, postprocess, preprocess, preprocess_style, read_image
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.measure.colourfulness import colourfulness
 from fmi_mx.measure.descriptors import positions
@@ -518,7 +518,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tm
 
 
 def test_a_precision_that_the_processor_lacks_is_said_to_be_another(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     monkeypatch.setattr(claims_runs, "run", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(command(tmp_path, "descent=fast"))

@@ -30,9 +30,9 @@ def path(optimiser, problem, start, passes):
     steps = optimiser.steps(mx.nd.array(start), np.random.default_rng(0))
     step, found = next(steps), []
     for _ in range(passes):
-        loss, gradient = problem.loss_and_gradient(step.trial)
-        found.append((step, float(loss.sum().asscalar())))
-        step = steps.send((loss.sum(), gradient))
+        loss, gradient = problem.loss_and_gradient(mx.nd.array(step.trial))
+        found.append((step, float(loss.asnumpy().sum())))
+        step = steps.send((found[-1][1], gradient))
     return found
 
 
@@ -43,9 +43,9 @@ def test_the_direction_is_that_of_the_dense_bfgs_matrix(count):
     steps, gradient = generator.normal(size=(count, 24)), generator.normal(size=24)
     pairs = [(s, curvature @ s) for s in steps]
     wanted = -oracles.bfgs_inverse_hessian(pairs, np.eye(24)) @ gradient
-    known = [Pair(mx.nd.array(s), mx.nd.array(y), mx.nd.array([1 / (s @ y)])) for s, y in pairs]
-    found = PLAIN._direction(mx.nd.array(gradient.reshape(SHAPE)), None, known, None)
-    np.testing.assert_allclose(found.asnumpy().ravel(), wanted, rtol=1e-4, atol=1e-5)
+    known = [Pair(s.reshape(SHAPE), y.reshape(SHAPE), 1 / (s @ y)) for s, y in pairs]
+    found = PLAIN._direction(gradient.reshape(SHAPE), None, known, None)
+    np.testing.assert_allclose(found.ravel(), wanted, rtol=1e-9)
 
 
 def test_a_guess_of_the_inverse_hessian_takes_the_place_of_the_identity():
@@ -53,18 +53,23 @@ def test_a_guess_of_the_inverse_hessian_takes_the_place_of_the_identity():
     guess = np.diag(generator.uniform(0.1, 3, 24))
     s, gradient = generator.normal(size=(2, 24))
     y = s * generator.uniform(1, 5, 24)
-    known = [Pair(mx.nd.array(s), mx.nd.array(y), mx.nd.array([1 / (s @ y)]))]
-    matrix = mx.nd.array(guess)
-    found = PLAIN._direction(
-        mx.nd.array(gradient.reshape(SHAPE)), None, known, lambda v: mx.nd.dot(matrix, v.reshape(-1)).reshape(SHAPE)
-    )
+    known = [Pair(s.reshape(SHAPE), y.reshape(SHAPE), 1 / (s @ y))]
+
+    class Guess:
+        def __call__(self, v):
+            return (guess @ v.ravel()).reshape(SHAPE)
+
+        def along(self, v):
+            return v.ravel() @ guess @ v.ravel()
+
+    found = PLAIN._direction(gradient.reshape(SHAPE), None, known, Guess())
     wanted = -oracles.bfgs_inverse_hessian([(s, y)], guess) @ gradient
-    np.testing.assert_allclose(found.asnumpy().ravel(), wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.ravel(), wanted, rtol=1e-9)
 
 
 def test_the_first_step_goes_along_the_signs_by_the_length_asked_for():
     found = path(PLAIN, Bowl(), np.zeros(SHAPE), 2)
-    moved = found[1][0].trial.asnumpy()
+    moved = found[1][0].trial
     assert np.sqrt((moved**2).mean()) == pytest.approx(3.0, rel=1e-4)
     np.testing.assert_allclose(moved, -3 * np.sign(Bowl().gradient(np.zeros(SHAPE))), rtol=1e-5)
 
@@ -79,32 +84,32 @@ def test_within_the_box_the_bowl_is_solved_at_its_edge():
     bowl, mean = Bowl(), MEAN.reshape(1, 3, 1, 1)
     boxed = replace(PLAIN, history=10, box=(90.0, 150.0))
     for step, _ in path(boxed, bowl, np.zeros(SHAPE), 40):
-        assert (step.trial.asnumpy() + mean >= 90 - 1e-4).all()
-        assert (step.trial.asnumpy() + mean <= 150 + 1e-4).all()
+        assert (step.trial + mean >= 90 - 1e-4).all()
+        assert (step.trial + mean <= 150 + 1e-4).all()
     wanted = np.clip(bowl.b * 20 / bowl.a, 90 - mean, 150 - mean)
     assert (wanted != bowl.b * 20 / bowl.a).sum() > 4
-    np.testing.assert_allclose(step.image.asnumpy(), wanted, rtol=0.02, atol=0.5)
+    np.testing.assert_allclose(step.image, wanted, rtol=0.02, atol=0.5)
 
 
 @pytest.mark.parametrize("probes", [(), (1, 3)])
 def test_no_step_that_it_keeps_goes_uphill(probes):
     start = np.random.default_rng(5).normal(0, 15, SHAPE)
     found = path(replace(PLAIN, stretch=1.5, probes=probes), Valley(), start, 60)
-    kept = [float(step.loss.asscalar()) for step, _ in found[1:]]
+    kept = [step.loss for step, _ in found[1:]]
     tried = [loss for _, loss in found[1:]]
     assert all(after <= before for before, after in zip(kept, kept[1:]))
     assert any(loss > best for loss, best in zip(tried, kept)), "no trial went uphill, so nothing was shown"
     assert kept[-1] < 0.05 * kept[0]
     for step, _ in found[1:]:  # the loss that it says is that of the image that it would end with
-        loss, _ = Valley().loss_and_gradient(step.image)
-        assert float(loss.asscalar()) == pytest.approx(float(step.loss.asscalar()), rel=1e-5)
+        loss, _ = Valley().loss_and_gradient(mx.nd.array(step.image))
+        assert float(loss.asscalar()) == pytest.approx(step.loss, rel=1e-5)
 
 
 def test_a_probe_is_one_pass_and_no_step():
     found = path(replace(PLAIN, probes=(1,)), Bowl(), np.zeros(SHAPE), 4)
     probe = found[2][0]
     assert probe.image is found[1][0].trial
-    noise = (probe.trial - probe.image).asnumpy()
+    noise = probe.trial - probe.image
     assert 1.5 < noise.std() < 4.5
     assert found[3][0].image is probe.image
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.fft import dctn, idctn
 
-from fmi_mx.descent.spectrum import COLOURS, Spectrum, band_numbers, cosines
-from fmi_mx.machine.mxnet import mx
+from fmi_mx.descent.spectrum import COLOURS, Spectrum, backward, band_numbers, forward
 
 
 def transform(image):
@@ -16,13 +15,30 @@ def back(coefficients):
 
 
 def test_the_colours_are_orthonormal():
-    np.testing.assert_allclose(COLOURS @ COLOURS.T, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(COLOURS @ COLOURS.T, np.eye(3), atol=1e-7)
 
 
-@pytest.mark.parametrize("size", [1, 7, 16])
-def test_the_matrix_is_the_cosine_transform(size):
-    value = np.random.default_rng(size).normal(size=size)
-    np.testing.assert_allclose(cosines(size) @ value, dctn(value, norm="ortho"), atol=1e-12)
+def cosines(size):
+    """The orthonormal discrete cosine transform (DCT-II) of ``size`` values, as a matrix (frequency, place)."""
+    frequency, place = np.arange(size)[:, None], np.arange(size)[None]
+    matrix = np.sqrt(2 / size) * np.cos(np.pi * frequency * (2 * place + 1) / (2 * size))
+    matrix[0] /= np.sqrt(2)
+    return matrix
+
+
+def test_the_coefficients_are_the_cosine_transform_of_each_colour():
+    image = np.random.default_rng(1).normal(size=(2, 3, 7, 10)).astype(np.float32)
+    wanted = np.einsum("kc,fh,bchw,gw->bkfg", COLOURS, cosines(7), image, cosines(10))
+    found = forward(image)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(backward(found), image, atol=1e-5)
+
+
+def test_along_is_the_image_times_the_inverse_hessian_times_the_image():
+    noise, change, image = np.random.default_rng(2).normal(size=(3, 2, 3, 7, 10)).astype(np.float32)
+    spectrum = Spectrum(noise, noise + 0.1 * change, 0.05)
+    assert spectrum.along(image) == pytest.approx((image * spectrum(image)).sum(), rel=1e-5)
 
 
 def test_bands_are_rings_of_one_spatial_frequency():
@@ -38,20 +54,20 @@ def test_it_inverts_a_curvature_that_is_the_same_within_each_band(batch):
     curvature = generator.uniform(1, 100, (3, 30))[:, band_numbers(24, 36)][:, None]
     bend = lambda image: back(transform(image) * curvature)  # noqa: E731
     noise, image = generator.normal(size=(2, *shape))
-    spectrum = Spectrum(mx.nd.array(noise), mx.nd.array(bend(noise)), damping=1e-9)
-    np.testing.assert_allclose(spectrum(mx.nd.array(bend(image))).asnumpy(), image, rtol=1e-3, atol=2e-3)
+    spectrum = Spectrum(noise, bend(noise), damping=1e-9)
+    np.testing.assert_allclose(spectrum(bend(image)), image, rtol=1e-3, atol=2e-3)
 
 
 def test_damping_is_a_share_of_the_largest_curvature():
     generator = np.random.default_rng(8)
     noise, image = generator.normal(size=(2, 1, 3, 20, 20))
-    spectrum = Spectrum(mx.nd.array(noise), mx.nd.array(8 * noise), damping=0.25)  # curvature 8 everywhere
-    np.testing.assert_allclose(spectrum(mx.nd.array(image)).asnumpy(), image / 10, rtol=1e-4, atol=1e-5)
+    spectrum = Spectrum(noise, 8 * noise, damping=0.25)  # curvature 8 everywhere
+    np.testing.assert_allclose(spectrum(image), image / 10, rtol=1e-4, atol=1e-5)
 
 
 def test_a_direction_without_curvature_is_damped_and_not_turned_round():
     generator = np.random.default_rng(9)
     noise, image = generator.normal(size=(2, 1, 3, 20, 20))
-    found = Spectrum(mx.nd.array(noise), mx.nd.array(-noise), damping=0.1)(mx.nd.array(image)).asnumpy()
+    found = Spectrum(noise, -noise, damping=0.1)(image)
     assert np.isfinite(found).all()
     assert (found * image).sum() > 0

@@ -6,7 +6,7 @@ import pytest
 from conftest import WIDTH
 
 from fmi_mx import InputError, Problem, inversion_loss, layer_code, load_experiment, vgg19
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions, precision
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.network.executors import to_device
 from fmi_mx.network.vgg19 import LAYERS, layer_table
@@ -31,27 +31,27 @@ def problem(arrays, layer, shape, wanted):
 
 def test_the_processors_instructions_are_those_that_linux_lists(tmp_path, monkeypatch):
     listed = tmp_path / "cpuinfo"
-    monkeypatch.setattr(precision, "CPUINFO", listed)
-    assert precision.instructions() == []
+    monkeypatch.setattr(instructions, "CPUINFO", listed)
+    assert instructions.bfloat16() == []
     listed.write_bytes(b"model name : so\xffme\nflags\t\t: fpu avx512f avx512_bf16 avx512_vnni\n")
-    assert precision.instructions() == ["avx512_bf16"]
+    assert instructions.bfloat16() == ["avx512_bf16"]
     listed.write_bytes(b"flags\t\t: fpu avx2 avx512f not_avx512_bf16\n")
-    assert precision.instructions() == []
+    assert instructions.bfloat16() == []
 
 
 def test_bfloat16_is_computed_only_where_the_processor_has_it(monkeypatch):
-    monkeypatch.setattr(precision, "instructions", lambda: ["amx_bf16"])
+    monkeypatch.setattr(instructions, "bfloat16", lambda: ["amx_bf16"])
     assert precision.precision_on("bfloat16", CPU) == "bfloat16"
     assert precision.precision_on("float32", CPU) == "float32"
     assert precision.precision_on("bfloat16", GPU) == "float32"
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     assert precision.precision_on("bfloat16", CPU) == "float32"
     with pytest.raises(InputError, match="precision 'float16' is not known; known are float32, bfloat16"):
         precision.precision_on("float16", CPU)
 
 
 def test_elsewhere_a_problem_takes_float32_and_says_so(arrays, monkeypatch):
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     shape = (1, 3, 6, 8)
     image = mx.nd.array(np.random.default_rng(0).uniform(-50, 50, shape))
     asked, plain = (problem(arrays, "relu1_2", shape, wanted) for wanted in precision.PRECISIONS[::-1])

@@ -1,6 +1,6 @@
 import pytest
 
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.machine.processor import kinds, machine
 
@@ -21,7 +21,7 @@ def cpuinfo(tmp_path, monkeypatch):
     def cpuinfo(text):
         path = tmp_path / "cpuinfo"
         path.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(precision, "CPUINFO", path)
+        monkeypatch.setattr(instructions, "CPUINFO", path)
 
     for name in ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)

@@ -13,7 +13,7 @@ import pytest
 from fmi_mx import InputError, cells, load_experiment, run
 from fmi_mx.files import store
 from fmi_mx.files.images import postprocess, preprocess, read_image
-from fmi_mx.machine import precision
+from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.machine.processor import machine
 from fmi_mx.network.vgg19 import LAYERS
@@ -214,10 +214,10 @@ def test_the_precision_computed_in_belongs_to_a_cell(fig3, monkeypatch, weights_
         materials = gather(experiment, weights_file, images_folder, "cpu")
         return specify(materials, cells(experiment)[0], None)
 
-    monkeypatch.setattr(precision, "instructions", list)
+    monkeypatch.setattr(instructions, "bfloat16", list)
     assert specified(plain) == specified(rounded)
     assert specified(plain)["precision"] == "float32"
-    monkeypatch.setattr(precision, "instructions", lambda: ["amx_bf16"])
+    monkeypatch.setattr(instructions, "bfloat16", lambda: ["amx_bf16"])
     assert specified(rounded) == {**specified(plain), "precision": "bfloat16"}
 
 
