@@ -19,6 +19,7 @@ from .optimisers import Step, Steps
 from .spectrum import Spectrum
 
 SUFFICIENT = 1e-4  # share of the predicted fall that a step has to bring (Nocedal and Wright, Sec. 3.1)
+ROUNDING = 1e-5  # share of a loss within which two losses may be told apart by rounding alone, in bfloat16 too
 SHORTEST = 1e-6  # of a step that the line search still tries
 
 
@@ -42,8 +43,9 @@ class LBFGS:
     guess of the inverse Hessian is no multiple of the identity but ``Spectrum``'s, damped by ``damping`` of the largest
     curvature.
 
-    The line search shortens the step until the loss falls enough, so that no uphill step is kept. Pixels at the box's edge
-    which the gradient pushes outwards are held for the step (projected quasi-Newton: Bertsekas, 1982).
+    The line search shortens the step until the loss falls enough, so that no step is kept that goes uphill by more than
+    rounding may. Pixels at the box's edge which the gradient pushes outwards are held for the step (projected quasi-Newton:
+    Bertsekas, 1982).
     """
 
     history: int
@@ -76,7 +78,10 @@ class LBFGS:
                 step = trial - here
                 predicted = -dot(gradient, step)
                 loss_there, there = yield Step(trial, here, here, loss)
+                there = there.asnumpy()
                 fall = loss - loss_there
+                if abs(fall) <= ROUNDING * abs(loss):  # both ends' slopes tell it (Hager and Zhang, 2005, Sec. 4)
+                    fall = 0.5 * (predicted - dot(there, step))
                 if fall >= SUFFICIENT * predicted > 0:
                     break
                 length *= _shortened(fall, predicted)
@@ -85,7 +90,6 @@ class LBFGS:
                         return
                     pairs.clear()
                     direction, length = self._direction(gradient, free, pairs, None), 1.0
-            there = there.asnumpy()
             _remember(pairs, step, there - gradient)
             here, loss, gradient = trial, loss_there, there
 

@@ -105,6 +105,19 @@ def test_no_step_that_it_keeps_goes_uphill(probes):
         assert float(loss.asscalar()) == pytest.approx(step.loss, rel=1e-5)
 
 
+def test_it_goes_on_where_only_the_slopes_tell_losses_apart():
+    """The bowl stands on a plinth of 1e12, of which float32 tells no less than 65,536 apart."""
+    bowl = Bowl()
+
+    class Plinth:
+        def loss_and_gradient(self, image):
+            loss, gradient = bowl.loss_and_gradient(image)
+            return loss + 1e12, gradient
+
+    end = descend(Plinth(), mx.nd.zeros(SHAPE), replace(PLAIN, history=10), Stop(passes=40, change=0.0))
+    assert bowl.loss(end.image.asnumpy())[0] < 0.1
+
+
 def test_a_probe_is_one_pass_and_no_step():
     found = path(replace(PLAIN, probes=(1,)), Bowl(), np.zeros(SHAPE), 4)
     probe = found[2][0]

@@ -33,6 +33,18 @@ def test_fmi_turns_the_energy_to_its_filter(real, fig3, tmp_path):
         assert record["energy_share"] > 10 * record["energy_share_content"]
 
 
+@pytest.mark.parametrize("layer, number", [("relu3_1", 124), ("relu5_2", 308), ("relu5_3", 130)])
+def test_a_filter_that_eq_1_leaves_silent_answers_to_the_linear_feature_map(real, fig3, tmp_path, layer, number):
+    """Chosen as they are silent in the initial image, and stay so by Eq. (1) as printed."""
+    weights, images = real
+    chosen = {"images": "golden_gate", "layers": layer, "filters": number, "long_edge": 112, "preset": "fast"}
+    (record,) = run(load_experiment(fig3, **chosen), tmp_path, weights, images, "cpu")
+    assert record["silent_at_start"]
+    assert not record["silent"]
+    assert record["share_rose"]
+    assert record["energy_share"] > 10 * record["energy_share_content"]
+
+
 def test_the_authors_chain_gathers_energy(real, fig3, tmp_path):
     """Their later targets hold several times the energy of the content's code, which is what saturates the panel."""
     weights, images = real
