@@ -50,11 +50,15 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     report["growth"] = growth(chosen, authors.optimiser)
     _say_all(say, *reporting.growth_lines(report["growth"]))
     racers = racers_on(chosen, preset)
-    names = ("sgd", *racers, "preset")
+    torch = [f"torch_{racer.precision}" for name, racer in racers.items() if name.startswith("lbfgs")]
+    names = ("sgd", *racers, "preset", *(torch if rivals.has_torch() else []))
     on_cell = lambda one: say(reporting.race_line(one, names))  # noqa: E731
-    report["race"] = race(materials, racers, preset, on_cell)
+    report["race"] = race(materials, racers, preset, weights, on_cell)
     report["summary"] = reporting.race_summary(report["race"], names)
     _say_all(say, *reporting.summary_lines(report["summary"]))
+    if rivals.has_torch():
+        report["beside_torch"] = reporting.beside_torch(report["race"], {name: racers[name].precision for name in racers})
+        _say_all(say, *reporting.torch_lines(report["beside_torch"]))
     out.parent.mkdir(parents=True, exist_ok=True)
     whole.write_json(out.with_name(f"{out.name}.json"), report)
     whole.write_file(out.with_name(f"{out.name}.png"), reporting.draw(report["race"], names))

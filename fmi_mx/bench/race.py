@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..descent.optimisers import Optimiser, Pass, Stop, descend
 from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment
 from ..files.images import MEAN
-from ..machine.aliases import NDArray
+from ..machine.aliases import AnyPath, NDArray
 from ..network.executors import Problem
 from ..runs.compute import Beginning, begin
 from ..runs.materials import Materials
@@ -27,13 +33,15 @@ def race(
     materials: Materials,
     racers: dict[str, Experiment],
     preset: Experiment,
+    weights: AnyPath,
     on_cell: Callable[[dict[str, Any]], object] | None = None,
 ) -> list[dict[str, Any]]:
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
     materials: of an experiment of method fmi, in float32. racers: name -> experiment whose optimiser runs, in its precision,
-    until it is there, at most ``MOST`` passes. preset: whose optimiser runs until its own stop. on_cell is called after each
-    cell, with what is returned of it.
+    until it is there, at most ``MOST`` passes. preset: whose optimiser runs until its own stop. weights: the file of the
+    materials' weights, for PyTorch's L-BFGS, which races to the same loss, from the same initial image, in the precisions of
+    the racers that are L-BFGS, where it is installed. on_cell is called after each cell, with what is returned of it.
     Returns for each cell: name, layer, loss (the last of the experiment's own optimiser, ``sgd``), and for ``sgd``,
     ``authors``, ``preset`` and the names given a dict: passes and seconds. ``authors`` makes the passes of ``sgd``, each as
     long as one of theirs takes; the others were run, and have besides precision, the curve of (seconds, loss), the last
@@ -41,7 +49,9 @@ def race(
     beyond 0 and 255. Every loss but a curve's is computed in float32.
     """
     found, experiment = [], materials.experiment
-    with rivals.Rival("authors") as authors:
+    with ExitStack() as stack:
+        authors = stack.enter_context(rivals.Rival("authors"))
+        torch = stack.enter_context(rivals.Rival("torch", "torch_lbfgs", weights)) if rivals.has_torch() else None
         for cell in cells(experiment):
             beginning = _begin(materials, cell, experiment.precision)
             exact, layer = beginning.problem, cell.layers[0]
@@ -53,14 +63,25 @@ def race(
             for name, racer in racers.items():
                 start = _begin(materials, cell, racer.precision)
                 one[name] = timed(start, racer.optimiser, Stop(MOST, 0.0), exact, goal)
+                if torch and name.startswith("lbfgs"):
+                    one[f"torch_{racer.precision}"] = _by_torch(torch, beginning, layer, racer.precision, goal)
             start = _begin(materials, cell, preset.precision)
             one["preset"] = timed(start, preset.optimiser, preset.stop, exact)
-            for name in ("sgd", *racers, "preset"):
+            for name in one.keys() - {"name", "layer", "loss", "authors"}:
                 one[name]["reached"] = one[name]["loss"] <= goal
             found.append(one)
             if on_cell:
                 on_cell(one)
     return found
+
+
+def _by_torch(torch: rivals.Rival, beginning: Beginning, layer: str, precision: str, goal: float) -> dict[str, Any]:
+    """What ``timed`` says of a descent, of PyTorch's from the same image to the same loss."""
+    with tempfile.TemporaryDirectory() as folder:
+        cell = Path(folder) / "cell.npz"
+        np.savez(cell, image=beginning.image.asnumpy(), target=beginning.objective.constants["target"].asnumpy())
+        asked = {"cell": str(cell), "layer": layer, "precision": precision, "goal": goal, "most": MOST}
+        return json.loads(torch.ask(json.dumps(asked)))
 
 
 def _begin(materials: Materials, cell: Cell, precision: str) -> Beginning:

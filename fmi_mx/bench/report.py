@@ -76,6 +76,26 @@ def summary_lines(summary: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
+def beside_torch(found: list[dict[str, Any]], precisions: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """For each L-BFGS of the race: PyTorch's seconds over ours, their geometric mean and the least, over all cells. A
+    descent that does not arrive has the seconds of its last pass. precisions: of the racers, by name."""
+    summary = {}
+    for name, precision in precisions.items():
+        if name.startswith("lbfgs"):
+            ratios = {one["name"]: one[f"torch_{precision}"]["seconds"] / one[name]["seconds"] for one in found}
+            least = min(ratios, key=ratios.__getitem__)
+            mean = math.exp(np.mean(np.log(list(ratios.values()))))
+            summary[name] = {"geometric_mean": mean, "least": ratios[least], "least_cell": least, "cells": len(ratios)}
+    return summary
+
+
+def torch_lines(summary: dict[str, dict[str, Any]]) -> list[str]:
+    """What ``beside_torch`` says, a line a racer."""
+    line = "{name}: PyTorch's L-BFGS takes {geometric_mean:.2f} times as long (geometric mean of {cells} cells)"
+    line += ", at least {least:.2f} times, at {least_cell}"
+    return [line.format(name=name, **one) for name, one in summary.items()]
+
+
 @plain()
 def draw(found: list[dict[str, Any]], names: Sequence[str]) -> bytes:
     """Loss against seconds, an axis a cell. found: of ``race``. Returns the PNG."""

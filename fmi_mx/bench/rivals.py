@@ -24,7 +24,7 @@ from ..descent.lbfgs import LBFGS
 from ..descent.optimisers import SGD, Stop, descend
 from ..errors import InputError
 from ..experiment.experiment import FIG3, load_experiment
-from ..machine.aliases import Arrays, Context, NDArray, Symbol
+from ..machine.aliases import AnyPath, Arrays, Context, NDArray, Symbol
 from ..machine.mxnet import mx, usable_cores
 from ..method.codes import isolate
 from ..method.losses import inversion_loss
@@ -39,14 +39,16 @@ PROBE_EARLY: LBFGS = replace(_preset, probes=(1,))
 
 
 class Rival:
-    """A process that makes passes of one kind: ``authors``, ``torch`` or ``memory``."""
+    """A process that makes passes of one kind: ``authors``, ``torch`` or ``memory``; or, of another program of this folder,
+    what it is asked for. arguments: of the program."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, program: str = "rivals", *arguments: AnyPath) -> None:
         self._kind, environment = kind, dict(os.environ)
+        self._command = ["-m", f"fmi_mx.bench.{program}", *map(str, arguments or [kind])]
         if kind == "authors":  # MXNet's own default is half of the processors it sees, taking them for hyper-threads
             environment["OMP_NUM_THREADS"] = str(max(1, usable_cores() // 2))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fmi_mx.bench.rivals", kind],
+            [sys.executable, *self._command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -56,17 +58,19 @@ class Rival:
 
     def __call__(self, layer: str, shape: tuple[int, ...], passes: int) -> float:
         """shape: (1, 3, H, W). Returns what it answers with. Raises InputError where the process has ended."""
+        return float(self.ask(" ".join(map(str, (layer, *shape[2:], passes)))))
+
+    def ask(self, question: str) -> str:
+        """The line that it answers a line with. Raises InputError where the process has ended."""
         assert self._process.stdin is not None and self._process.stdout is not None  # pipes, both
         try:
-            print(layer, *shape[2:], passes, file=self._process.stdin, flush=True)
+            print(question, file=self._process.stdin, flush=True)
             answer = self._process.stdout.readline()
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise InputError(
-                f"the process that runs {self._kind} ended; `python -m fmi_mx.bench.rivals {self._kind}` says why"
-            )
-        return float(answer)
+            raise InputError(f"the process that runs {self._kind} ended; `python {' '.join(self._command)}` says why")
+        return answer
 
     def __enter__(self) -> Rival:
         return self

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from fmi_mx import InputError, Problem, load_experiment
+from fmi_mx import InputError, Problem, encode, inversion_loss, isolate, layer_code, load_experiment, vgg19
 from fmi_mx.bench import bench, passes, race, rivals
 from fmi_mx.bench import report as reporting
 from fmi_mx.cli import main
 from fmi_mx.descent.optimisers import SGD, Stop
 from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
+from fmi_mx.network.executors import to_device
 from fmi_mx.runs.compute import Beginning
 from fmi_mx.runs.materials import gather
+from fmi_mx.weights.canonical import read_weights
 
 SMALL = ROOT / "model" / "small.params"
 
@@ -134,9 +136,24 @@ def test_the_authors_way_takes_their_steps(monkeypatch):
     np.testing.assert_allclose(ends[0].image.asnumpy(), ours.image.asnumpy(), rtol=1e-4, atol=1e-3)
 
 
-def two_seconds_a_pass(_):
-    """In place of a rival's process."""
-    return contextlib.nullcontext(lambda *asked: 2.0 * asked[-1])
+class TwoSeconds(contextlib.nullcontext):
+    """In place of a rival's process: two seconds a pass, and PyTorch's L-BFGS arrives in four seconds."""
+
+    def __init__(self, kind, *program):
+        super().__init__(self)
+        self.kind, self.program, self.asked = kind, program, []
+
+    def __call__(self, *asked):
+        return 2.0 * asked[-1]
+
+    def ask(self, question):
+        assert (self.kind, self.program[0]) == ("torch", "torch_lbfgs")
+        asked = json.loads(question)
+        with np.load(asked["cell"]) as cell:
+            assert cell["image"].shape[:2] == (1, 3)
+            assert cell["target"].sum() > 0
+        found = {"precision": asked["precision"], "passes": 2, "seconds": 4.0, "curve": [(2.0, 9e9), (4.0, asked["goal"])]}
+        return json.dumps({**found, "loss": asked["goal"], "stopped": "goal", "saturated": 0.5})
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +165,9 @@ def raced(tmp_path_factory):
     materials = gather(authors, SMALL, tmp_path_factory.mktemp("none"), "cpu")
     lbfgs = load_experiment(fig3, preset="fast", precision="float32")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rivals, "Rival", two_seconds_a_pass)
-        return race.race(materials, {"lbfgs": lbfgs}, preset)
+        patch.setattr(rivals, "Rival", TwoSeconds)
+        patch.setattr(rivals, "has_torch", lambda: True)
+        return race.race(materials, {"lbfgs": lbfgs}, preset, SMALL)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
@@ -166,7 +184,43 @@ def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):
         assert one["lbfgs"]["seconds"] == one["lbfgs"]["curve"][-1][0]
         assert one["preset"]["passes"] == 5
         assert 0 <= one["sgd"]["saturated"] < 1
+        assert (one["torch_float32"]["seconds"], one["torch_float32"]["reached"]) == (4.0, True)
     json.dumps(raced)
+
+
+def test_the_race_beside_pytorch_is_the_ratio_of_the_seconds(raced):
+    summary = reporting.beside_torch(raced, {"adam": "float32", "lbfgs": "float32"})
+    ratios = [4.0 / one["lbfgs"]["seconds"] for one in raced]
+    assert list(summary) == ["lbfgs"]
+    assert summary["lbfgs"]["geometric_mean"] == pytest.approx(np.sqrt(ratios[0] * ratios[1]))
+    assert summary["lbfgs"]["least"] == min(ratios)
+    assert summary["lbfgs"]["least_cell"] == raced[int(np.argmin(ratios))]["name"]
+    assert "times as long (geometric mean of 2 cells), at least" in reporting.torch_lines(summary)[0]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_pytorchs_descent_is_of_the_same_loss_and_ends_where_it_is_told(precision):
+    torch = pytest.importorskip("torch")
+    from fmi_mx.bench import torch_lbfgs
+
+    arrays = read_weights(SMALL)
+    generator = np.random.default_rng(0)
+    image = generator.uniform(-0.1, 0.1, (1, 3, 24, 32)).astype(np.float32)
+    content = generator.uniform(-100, 100, (1, 3, 24, 32)).astype(np.float32)
+    code = layer_code(vgg19(width=1 / 8), "relu2_2")
+    weights = to_device(arrays, mx.cpu())
+    target = encode(isolate(code, 3), weights, mx.nd.array(content))
+    ours = encode(
+        inversion_loss(code, mx.sym.Variable("target")), {**weights, "target": target}, mx.nd.array(image)
+    ).asscalar()
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    theirs = torch_lbfgs.loss(torch.tensor(image), torch.tensor(target.asnumpy()), "relu2_2", tensors)
+    assert theirs.item() == pytest.approx(ours, rel=1e-4)
+    found = torch_lbfgs.descend(image, target.asnumpy(), tensors, "relu2_2", precision, 0.95 * ours, 50)
+    assert found["stopped"] == "goal"
+    assert found["loss"] <= 0.95 * ours < found["curve"][-2][1]
+    assert found["passes"] == len(found["curve"]) < 50
+    assert torch_lbfgs.descend(image, target.asnumpy(), tensors, "relu2_2", precision, 0.0, 5)["passes"] == 5
 
 
 HALVING = SGD(learning_rate=0.25, momentum=0.0, decay=1.0, decay_every=1, clip=1e9, weight_decay=0.0, rescale=1.0)
@@ -253,7 +307,7 @@ def test_a_loss_that_is_not_reached_is_said_to_be_so(raced):
 def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch, torch):
     """Beside PyTorch and without it, whatever is installed."""
     monkeypatch.setattr(rivals, "has_torch", lambda: torch)
-    monkeypatch.setattr(rivals, "Rival", two_seconds_a_pass)
+    monkeypatch.setattr(rivals, "Rival", TwoSeconds)
     monkeypatch.setattr(instructions, "bfloat16", list)
     tiny = {"long_edge": 32, "images": ["coffee"], "layers": ["relu1_2"], "filters": 0}
     monkeypatch.setattr(bench, "load_experiment", lambda path, **given: load_experiment(path, **{**given, **tiny}))
@@ -268,7 +322,8 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch, to
     assert report["summary"]["lbfgs"]["cells"] == len(report["race"]) == 1
     assert report["passes"][0]["layer"] == "relu1_2"
     assert report["passes"][0]["seconds_authors"] == 2
-    assert ("seconds_torch" in report["passes"][0]) == torch
+    assert ("seconds_torch" in report["passes"][0]) == ("beside_torch" in report) == torch
+    assert ("torch_float32" in report["summary"]) == torch
     assert report["peak_gb"] == 28
     assert capsys.readouterr().out.splitlines()[-1] == f"{out}.json {out}.png"
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
