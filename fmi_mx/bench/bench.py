@@ -14,15 +14,16 @@ from ..figure.draw import check_place
 from ..files import whole
 from ..machine.aliases import AnyPath, Context
 from ..machine.mxnet import choose_device
-from ..machine.precision import precision_on
+from ..machine.precision import PRECISIONS, precision_on
 from ..measure.descriptors import DESCRIBED
 from ..runs.materials import gather
 from . import report as reporting
 from . import rivals
-from .passes import growth, loop_against_executor
+from .passes import growth, lbfgs_against_executor, loop_against_executor
 from .race import race
 
 WIDTH = 1  # of the network that the authors had, and that their way is timed with
+EDGES = (112, 192)  # long edges at which L-BFGS's own time is measured
 LARGEST = ("relu5_2", (1, 3, 384, 512))  # where memory is measured
 
 
@@ -44,6 +45,8 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     report: dict[str, Any] = {"passes": _passes(authors.optimiser, chosen)}
     rivals_on = "" if chosen.device_type == "cpu" else "; the authors' way and PyTorch on the CPU"
     _say_all(say, f"one pass, 256x192, {chosen}{rivals_on}", *reporting.pass_lines(report["passes"]))
+    report["lbfgs"] = _lbfgs(preset.optimiser, chosen)
+    _say_all(say, "one pass with L-BFGS", *reporting.lbfgs_lines(report["lbfgs"]))
     with rivals.Rival("memory") as memory:
         report["peak_gb"] = memory(*LARGEST, 14)
     say(f"peak memory of a descent at {LARGEST[0]} of 512x384: {report['peak_gb']:.2f} GB")
@@ -86,3 +89,14 @@ def _passes(optimiser: Optimiser, device: Context) -> list[dict[str, Any]]:
 def _say_all(say: Callable[[str], None], *lines: str) -> None:
     for line in lines:
         say(line)
+
+
+def _lbfgs(optimiser: Optimiser, device: Context) -> list[dict[str, Any]]:
+    """``lbfgs_against_executor`` at the paper's layers, in every precision of the device."""
+    precisions = [precision for precision in PRECISIONS if precision_on(precision, device) == precision]
+    return [
+        lbfgs_against_executor(layer, device, optimiser, edge, precision)
+        for edge in EDGES
+        for layer in DESCRIBED
+        for precision in precisions
+    ]

@@ -67,6 +67,42 @@ def loop_against_executor(
     return result
 
 
+def lbfgs_against_executor(
+    layer: str, device: Context, optimiser: Optimiser, edge: int, precision: str, rounds: int = 5, passes: int = 20
+) -> dict[str, Any]:
+    """What L-BFGS adds to a pass, with all its pairs: seconds a pass of a bare executor and of ``descend``, in turn, at a
+    layer, of a 4:3 image with this long edge and random weights.
+
+    optimiser: ``LBFGS``. Returns layer, long_edge, precision, seconds_executor and seconds_loop (medians of the rounds),
+    ratio and seconds_own (medians of their ratio and difference).
+    """
+    shape = (1, 3, edge * 3 // 4, edge)
+    loss, weights, target, image = rivals.random_problem(layer, shape, device)
+    problem = Problem(loss, weights, {"target": target}, shape, precision)
+
+    def bare() -> None:
+        for _ in range(passes):
+            problem.loss_and_gradient(image)
+        mx.nd.waitall()
+
+    def seconds() -> tuple[float, float]:
+        made: list[float] = []
+        took = stopwatch(lambda: descend(problem, image, optimiser, Stop(passes, 0.0), lambda one: made.append(one.loss)))
+        return stopwatch(bare) / passes, took / len(made)
+
+    seconds()  # warm up
+    found = [seconds() for _ in range(rounds)]
+    return {
+        "layer": layer,
+        "long_edge": edge,
+        "precision": precision,
+        "seconds_executor": statistics.median(bare for bare, _ in found),
+        "seconds_loop": statistics.median(loop for _, loop in found),
+        "ratio": statistics.median(loop / bare for bare, loop in found),
+        "seconds_own": statistics.median(loop - bare for bare, loop in found),
+    }
+
+
 def growth(
     device: Context,
     optimiser: Optimiser,

@@ -23,6 +23,13 @@ def pass_lines(found: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def lbfgs_lines(found: list[dict[str, Any]]) -> list[str]:
+    """What L-BFGS adds to a pass. found: of ``passes.lbfgs_against_executor``. Returns lines."""
+    line = "{layer} at long edge {long_edge}, {precision}: executor {seconds_executor:.4f} s, with L-BFGS "
+    line += "{seconds_loop:.4f} s, {ratio:.3f} times as long, its own {milliseconds:.2f} ms"
+    return [line.format(milliseconds=1000 * one["seconds_own"], **one) for one in found]
+
+
 def growth_lines(found: dict[str, list[dict[str, float]]]) -> list[str]:
     """How the time grows. found: of ``passes.growth``."""
     pixels = [f"relu3_2 at long edge {one['long_edge']}: {one['seconds']:.4f} s a pass" for one in found["pixels"]]

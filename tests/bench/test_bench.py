@@ -82,6 +82,28 @@ def test_bfloat16_has_a_column_where_the_device_has_it(fig3, monkeypatch):
     assert "bfloat16/loop" in reporting.pass_lines([found])[0]
 
 
+def test_what_lbfgs_adds_is_the_difference_to_the_executor(fig3, monkeypatch):
+    """A slow one adds what it sleeps."""
+    optimiser = load_experiment(fig3, preset="fast").optimiser
+    descend = passes.descend
+
+    def slowly(problem, image, optimiser, stop, callback):
+        def late(one):
+            time.sleep(0.05)
+            callback(one)
+
+        return descend(problem, image, optimiser, stop, late)
+
+    monkeypatch.setattr(passes, "descend", slowly)
+    found = passes.lbfgs_against_executor("relu1_1", mx.cpu(), optimiser, 32, "float32", rounds=3, passes=4)
+    assert 0.05 < found["seconds_own"] < 0.2
+    assert found["seconds_loop"] > found["seconds_executor"] + 0.04
+    assert found["ratio"] > 1
+    (line,) = reporting.lbfgs_lines([found])
+    assert line.startswith("relu1_1 at long edge 32, float32: executor 0.")
+    assert line.endswith(" ms")
+
+
 @pytest.mark.usefixtures("a_second_a_pass")
 def test_growth_has_a_time_for_each_size(fig3):
     found = passes.growth(mx.cpu(), load_experiment(fig3).optimiser, "relu1_1", edges=(32, 64), filters=(1, 2), passes=2)
@@ -312,6 +334,7 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch, to
     tiny = {"long_edge": 32, "images": ["coffee"], "layers": ["relu1_2"], "filters": 0}
     monkeypatch.setattr(bench, "load_experiment", lambda path, **given: load_experiment(path, **{**given, **tiny}))
     monkeypatch.setattr(bench, "DESCRIBED", ("relu1_2",))
+    monkeypatch.setattr(bench, "EDGES", (32,))
     monkeypatch.setattr(bench, "LARGEST", ("relu1_2", (1, 3, 32, 32)))
     monkeypatch.setattr(passes, "SHAPE", (1, 3, 24, 32))
     monkeypatch.setattr(bench, "WIDTH", 1 / 8)
@@ -325,6 +348,7 @@ def test_the_whole_benchmark_writes_its_report(tmp_path, capsys, monkeypatch, to
     assert ("seconds_torch" in report["passes"][0]) == ("beside_torch" in report) == torch
     assert ("torch_float32" in report["summary"]) == torch
     assert report["peak_gb"] == 28
+    assert [(one["layer"], one["long_edge"], one["precision"]) for one in report["lbfgs"]] == [("relu1_2", 32, "float32")]
     assert capsys.readouterr().out.splitlines()[-1] == f"{out}.json {out}.png"
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
