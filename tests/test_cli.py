@@ -12,6 +12,7 @@ from fmi_mx import InputError, cli
 from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.machine.processor import kinds, machine
+from fmi_mx.runs.materials import OTHER_LOOK
 
 FIG3 = ROOT / "experiments" / "fig3.yaml"
 SMALL = ["--set", "long_edge=32", "--set", "layers=[relu1_1, relu2_1]", "--set", "filters=0-1", "--set", "stop.passes=3"]
@@ -51,6 +52,15 @@ def test_a_precision_that_the_processor_lacks_is_said_to_be_another(fmi, monkeyp
     code, _, err = fmi("run", "FIG3", *chosen, *SMALL)
     assert code == 0
     assert err.startswith(f"{line}[1/8]")
+
+
+@pytest.mark.parametrize("optimiser, loss", [("lbfgs", "pmci"), ("lbfgs", "gatys"), ("sgd", "pmci")])
+def test_pmci_by_lbfgs_is_said_to_look_otherwise(fmi, fig3, optimiser, loss):
+    chosen = ["images=golden_gate", "styles=neckarfront", f"losses={loss}", "style_layers=relu1_1", "long_edge=32"]
+    chosen += [f"optimiser.name={optimiser}", "stop.passes=2"]
+    code, _, err = fmi("run", fig3.with_name("fig5.yaml"), *[arg for one in chosen for arg in ("--set", one)])
+    assert code == 0
+    assert (OTHER_LOOK in err) == ((optimiser, loss) == ("lbfgs", "pmci"))
 
 
 def test_what_is_made_of_an_image_is_said_in_a_line(fmi, images_folder, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..descent.lbfgs import LBFGS
 from ..errors import InputError
 from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment, check_filters
@@ -19,6 +20,8 @@ from ..machine.processor import machine
 from ..network.executors import to_device
 from ..network.vgg19 import check_image_size, vgg19, width_of
 from ..weights.canonical import read_weights, weights_digest
+
+OTHER_LOOK = "PMCI by L-BFGS keeps more of the photograph and fewer strokes than by the authors' SGD (docs/faithful.md)"
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,12 @@ def _network(experiment: Experiment, weights: AnyPath, device: str) -> Network:
 
 
 def remarks(experiment: Experiment, folder: AnyPath) -> list[str]:
-    """What the owners of an experiment's images should know of how they are taken, a line each. folder: of the images.
-    Raises InputError as ``gather`` does for an image."""
+    """What is to be known before an experiment is computed, a line each: how its images are taken, and that its pictures
+    will not be those that the method is known for. folder: of the images. Raises InputError as ``gather`` does for an
+    image."""
     lines = [remark(find_image(image, folder)) for image in (*experiment.images, *(experiment.styles or ()))]
+    if "pmci" in (experiment.losses or ()) and isinstance(experiment.optimiser, LBFGS):
+        lines.append(OTHER_LOOK)
     return [line for line in lines if line]
 
 
