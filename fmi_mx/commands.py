@@ -82,7 +82,8 @@ def _draw(folder: AnyPath) -> int:
             print(f"{verb}: {listed(names)}; the same `fmi run` tries again", file=sys.stderr)
     silent = [name for name, record in finished.records.items() if record.get("silent")]
     if silent:
-        helps = "another seed" if finished.experiment["feature_map"] == "linear" else "--set feature_map=linear"
+        rectified = finished.experiment["feature_map"] == "rectified"
+        helps = "--set feature_map=linear_if_silent" if rectified else "another seed"
         there = f"{len(silent)} of {len(finished.specifications)} cells silent, their filters without energy in the picture"
         print(f"{there}: {listed(silent)}; {helps} may wake them (docs/trouble.md)", file=sys.stderr)
     return 1 if finished.failed or finished.missing else 0

@@ -209,7 +209,10 @@ def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
     assert "failed" not in err
 
 
-@pytest.mark.parametrize("feature_map, helps", [("rectified", "--set feature_map=linear"), ("linear", "another seed")])
+@pytest.mark.parametrize(
+    "feature_map, helps",
+    [("rectified", "--set feature_map=linear_if_silent"), ("linear", "another seed"), ("linear_if_silent", "another seed")],
+)
 def test_silent_cells_are_named_in_the_end_with_what_helps(fmi, monkeypatch, feature_map, helps):
     """By run and by plot; they are no failure."""
     original = importlib.import_module("fmi_mx.runs.compute").answer

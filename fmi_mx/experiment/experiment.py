@@ -146,7 +146,7 @@ def _check_together(experiment: Experiment) -> None:
     are told apart."""
     _check_all_combinations(experiment)
     check_filters(experiment)
-    if experiment.feature_map == "linear":
+    if experiment.feature_map and experiment.feature_map != "rectified":
         _check_relus(experiment.layers)
     found = cells(experiment)
     for layer in {layer for cell in found for layer in cell.layers}:
@@ -161,7 +161,7 @@ def _check_relus(layers: tuple[str, ...]) -> None:
         try:
             vgg19.check_relu(layer)
         except InputError as error:
-            raise InputError(f"feature_map: linear is what a ReLU takes, but {error}; or take rectified") from error
+            raise InputError(f"feature_map: only a ReLU has a linear one, and {error}; or take rectified") from error
 
 
 def _check_all_combinations(experiment: Experiment) -> None:

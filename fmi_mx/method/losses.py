@@ -23,7 +23,7 @@ def inversion_loss(code: Symbol, target: Symbol) -> Symbol:
     return mx.sym.reshape(2 * square - mx.sym.BlockGrad(square), shape=(-1,))
 
 
-FEATURE_MAPS = ("rectified", "linear")
+FEATURE_MAPS = ("rectified", "linear", "linear_if_silent")
 
 
 def linear_inversion_loss(code: Symbol, target: Symbol, before: Symbol, l: int) -> Symbol:

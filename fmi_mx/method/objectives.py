@@ -47,7 +47,7 @@ class Asked(Protocol):
 class Inputs(NamedTuple):
     """What a cell's objective is made of. net, weights, width: of the network. content, style: (1, 3, H, W), mean-subtracted
     RGB, style None where there is none. source: the image whose code the target is made from; the content, but for a chained
-    cell. generator: of v of Eq. (3)."""
+    cell. start: the initial image. generator: of v of Eq. (3)."""
 
     net: Symbol
     weights: Arrays
@@ -55,6 +55,7 @@ class Inputs(NamedTuple):
     content: NDArray
     style: NDArray | None
     source: NDArray
+    start: NDArray
     generator: np.random.Generator
 
 
@@ -91,9 +92,17 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
     target = encode(modified, {**inputs.weights, **constants}, inputs.source)  # once, of the source's code
     wanted = mx.sym.Variable("target")
     loss = printed = inversion_loss(code, wanted)
-    if cell.method == "fmi" and experiment.feature_map == "linear":
+    if cell.method == "fmi" and _is_linear(experiment.feature_map, code, cell.filter, inputs):
         loss = linear_inversion_loss(code, wanted, before_relu(inputs.net, cell.layers[0]), cell.filter)
     return Objective(loss, {"target": target}, {"target_energy": float(target.sum().asscalar())}, printed)
+
+
+def _is_linear(feature_map: str, code: Symbol, l: int, inputs: Inputs) -> bool:
+    """Whether a feature map is taken before its ReLU: every filter's by ``linear``, and by ``linear_if_silent`` that of one
+    that is silent in the initial image."""
+    if feature_map == "linear_if_silent":
+        return float(encode(energies(code), inputs.weights, inputs.start)[0, l].asscalar()) == 0
+    return feature_map == "linear"
 
 
 def _transfer(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:

@@ -83,7 +83,7 @@ def begin(materials: Materials, cell: Cell, out: AnyPath | None = None) -> Begin
         source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=network.device)
     image = mx.nd.array(initial_image(experiment, cell, content.shape), ctx=network.device)
     shares = np.random.default_rng(cell_seed(experiment, cell, "v"))
-    inputs = Inputs(network.symbol, network.weights, network.width, content, style, source, shares)
+    inputs = Inputs(network.symbol, network.weights, network.width, content, style, source, image, shares)
     goal = objective(experiment, cell, inputs)
     problem = Problem(goal.loss, network.weights, goal.constants, content.shape, experiment.precision)
     return Beginning(goal, problem, image, content, cell_seed(experiment, cell, "probes"))

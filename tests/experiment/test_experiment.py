@@ -83,12 +83,12 @@ def test_a_file_without_a_feature_map_means_the_printed_equation(fig3, tmp_path)
     path.write_text("\n".join(line for line in text.splitlines() if not line.startswith("feature_map:")), encoding="utf-8")
     assert load_experiment(path) == load_experiment(fig3)
     assert load_experiment(path).feature_map == "rectified"
-    assert load_experiment(path, preset="fast").feature_map == load_experiment(fig3, preset="demo").feature_map == "linear"
+    assert load_experiment(path, preset="fast").feature_map == "linear_if_silent"
 
 
 @pytest.mark.parametrize("layer", ["conv4_2", "pool4"])
 def test_a_linear_feature_map_is_a_relus(fig3, layer):
-    said = f"feature_map: linear is what a ReLU takes, but layer {layer} is no ReLU; those are relu1_1 to relu5_4; or"
+    said = f"feature_map: only a ReLU has a linear one, and layer {layer} is no ReLU; those are relu1_1 to relu5_4; or"
     with pytest.raises(InputError, match=said):
         load_experiment(fig3, feature_map="linear", layers=["relu1_1", layer])
     assert load_experiment(fig3, layers=[layer]).layers == (layer,)

@@ -104,7 +104,8 @@ def with_a_silent_filter(arrays, tmp_path, bias):
 
 
 @pytest.mark.parametrize(
-    "feature_map, bias, silent", [("rectified", -3, True), ("linear", -3, False), ("linear", -1e6, True)]
+    "feature_map, bias, silent",
+    [("rectified", -3, True), ("linear", -3, False), ("linear", -1e6, True), ("linear_if_silent", -3, False)],
 )
 def test_a_record_says_what_its_filter_answers(fig3, arrays, images_folder, tmp_path, feature_map, bias, silent):
     """Filter 1 is silent in the initial image; by Eq. (1) as printed it stays so, by the linear feature map it wakes where
@@ -127,9 +128,27 @@ def test_a_record_says_what_its_filter_answers(fig3, arrays, images_folder, tmp_
     assert found["share_rose"] == (found["energy_share"] > found["energy_share_content"])
     np.testing.assert_allclose(found["loss_printed"], oracles.inversion_loss(there, target)[0], rtol=1e-4)
     wanted = oracles.inversion_loss(start, target)
-    if feature_map == "linear":
+    if feature_map != "rectified":
         wanted = oracles.linear_inversion_loss(oracles.code(begun, quiet, list(LAYERS)[:6]), target, 1)
     np.testing.assert_allclose(found["loss_first"], wanted[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("feature_map", ["rectified", "linear", "linear_if_silent"])
+def test_only_linear_itself_changes_a_filter_that_is_not_silent(
+    fig3, arrays, weights_file, images_folder, tmp_path, feature_map
+):
+    """Filter 1 fires at some positions of the initial image and not at others. By NumPy."""
+    chosen = {"images": "golden_gate", "layers": "relu2_1", "filters": 1, "start": 60, "stop.passes": 1}
+    experiment = small(fig3, feature_map=feature_map, **chosen)
+    (found,) = run(experiment, tmp_path / "run", weights_file, images_folder, "cpu")
+    content = preprocess(read_image(images_folder / "golden_gate.png"), 32, "authors")
+    begun = initial_image(experiment, cells(experiment)[0], content.shape)
+    before, target = oracles.code(begun, arrays, list(LAYERS)[:6]), oracles.isolate(relu2_1(content, arrays), 1)
+    assert 0 < (before[:, 1] > 0).mean() < 1
+    assert not found["silent_at_start"]
+    linear, printed = oracles.linear_inversion_loss(before, target, 1), oracles.inversion_loss(np.maximum(before, 0), target)
+    assert linear[0] > 1.001 * printed[0]
+    np.testing.assert_allclose(found["loss_first"], (linear if feature_map == "linear" else printed)[0], rtol=1e-4)
 
 
 def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays):
