@@ -34,8 +34,8 @@ def test_fmi_turns_the_energy_to_its_filter(real, fig3, tmp_path):
 
 
 @pytest.mark.parametrize("layer, number", [("relu3_1", 124), ("relu5_2", 308), ("relu5_3", 130)])
-def test_a_filter_that_eq_1_leaves_silent_answers_to_the_linear_feature_map(real, fig3, tmp_path, layer, number):
-    """Chosen as they are silent in the initial image, and stay so by Eq. (1) as printed."""
+def test_a_filter_that_is_silent_at_first_answers_to_the_linear_feature_map(real, fig3, tmp_path, layer, number):
+    """Chosen as they are silent in the initial image; the last two stay so by Eq. (1) as printed."""
     weights, images = real
     chosen = {"images": "golden_gate", "layers": layer, "filters": number, "long_edge": 112, "preset": "fast"}
     (record,) = run(load_experiment(fig3, **chosen), tmp_path, weights, images, "cpu")
