@@ -14,7 +14,7 @@ from ..figure.draw import check_place
 from ..files import whole
 from ..machine.aliases import AnyPath, Context
 from ..machine.mxnet import choose_device
-from ..machine.precision import PRECISIONS, precision_on
+from ..machine.precision import precision_on, precisions_of
 from ..measure.descriptors import DESCRIBED
 from ..runs.materials import gather
 from . import report as reporting
@@ -93,10 +93,9 @@ def _say_all(say: Callable[[str], None], *lines: str) -> None:
 
 def _lbfgs(optimiser: Optimiser, device: Context) -> list[dict[str, Any]]:
     """``lbfgs_against_executor`` at the paper's layers, in every precision of the device."""
-    precisions = [precision for precision in PRECISIONS if precision_on(precision, device) == precision]
     return [
         lbfgs_against_executor(layer, device, optimiser, edge, precision)
         for edge in EDGES
         for layer in DESCRIBED
-        for precision in precisions
+        for precision in precisions_of(device)
     ]

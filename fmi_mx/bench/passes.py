@@ -11,7 +11,7 @@ from typing import Any
 from ..descent.optimisers import Optimiser, Stop, descend
 from ..machine.aliases import Arrays, Context, Executor, NDArray, Symbol
 from ..machine.mxnet import mx
-from ..machine.precision import PRECISIONS, precision_on
+from ..machine.precision import precisions_of
 from ..network.executors import Problem
 from . import rivals
 
@@ -33,8 +33,7 @@ def loop_against_executor(
     (medians), ratio (median over the rounds of loop to executor), ratio_NAME (of NAME to the loop).
     """
     loss, weights, target, image = rivals.random_problem(layer, SHAPE, device)
-    precisions = [precision for precision in PRECISIONS if precision_on(precision, device) == precision]
-    problems = [Problem(loss, weights, {"target": target}, SHAPE, precision) for precision in precisions]
+    problems = [Problem(loss, weights, {"target": target}, SHAPE, precision) for precision in precisions_of(device)]
     executor = _bare_executor(loss, weights, target, image)
     ones = mx.nd.ones((SHAPE[0],), ctx=device)
 

@@ -115,7 +115,6 @@ def timed(
     began = time.perf_counter()
     judge = None if goal is None else reached
     end = descend(beginning.problem, beginning.image, optimiser, stop, clock, judge, beginning.seed)
-    pixels = end.image.asnumpy() + MEAN.reshape(1, 3, 1, 1)
     return {
         "precision": beginning.problem.precision,
         "passes": len(curve),
@@ -123,8 +122,14 @@ def timed(
         "curve": curve,
         "loss": _loss(exact, end.evaluated) if rounded else end.loss,
         "stopped": end.stopped,
-        "saturated": float(((pixels <= 0) | (pixels >= 255)).mean()),
+        "saturated": saturated(end.image.asnumpy()),
     }
+
+
+def saturated(image: np.ndarray) -> float:
+    """The share of an image's values that lie at or beyond 0 and 255. image: (1, 3, H, W), mean-subtracted."""
+    pixels = image + MEAN.reshape(1, 3, 1, 1)
+    return float(((pixels <= 0) | (pixels >= 255)).mean())
 
 
 def _loss(problem: Problem, image: NDArray) -> float:

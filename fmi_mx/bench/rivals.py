@@ -29,7 +29,7 @@ from ..machine.mxnet import mx, usable_cores
 from ..method.codes import isolate
 from ..method.losses import inversion_loss
 from ..network.executors import Problem, encode
-from ..network.vgg19 import LAYERS, layer_code, vgg19
+from ..network.vgg19 import layer_code, vgg19
 from ..weights.random import he_normal
 
 _theirs: Any = load_experiment(FIG3).optimiser
@@ -129,31 +129,18 @@ def torch_passes(layer: str, shape: tuple[int, ...]) -> Callable[[int], object]:
     """Passes of the same graph in PyTorch, channels last. Returns a function of the number of passes."""
     import torch
 
+    from .torch_network import code, loss, tensors
+
     torch.set_num_threads(usable_cores())
+    weights = tensors(he_normal(1, np.random.default_rng(0)))
     generator = torch.Generator().manual_seed(0)
-    steps: list[tuple[str, Any, int]] = []  # (kind, weight of a convolution, filters)
-    for name, (kind, filters, _) in LAYERS.items():
-        channels = steps[-1][2] if steps else 3
-        weight = torch.randn(filters, channels, 3, 3, generator=generator) * (2 / (9 * channels)) ** 0.5
-        steps.append((kind, weight.contiguous(memory_format=torch.channels_last) if kind == "conv" else None, filters))
-        if name == layer:
-            break
-
-    def code(x: torch.Tensor) -> torch.Tensor:
-        for kind, weight, _ in steps:
-            if kind == "conv":
-                x = torch.nn.functional.conv2d(x, weight, weight[:, 0, 0, 0], padding=1)
-            else:
-                x = torch.relu(x) if kind == "relu" else torch.nn.functional.avg_pool2d(x, 2)
-        return x
-
     image = torch.rand(shape, generator=generator).mul(100).contiguous(memory_format=torch.channels_last).requires_grad_()
-    target = code(image).detach() * 0.5
+    target = code(image, layer, weights).detach() * 0.5
 
     def run(passes: int) -> None:
         for _ in range(passes):
             image.grad = None
-            (code(image) - target).square().sum().backward()
+            loss(image, target, layer, weights).backward()
 
     return run
 

@@ -25,6 +25,7 @@ FIG3 = EXPERIMENTS / "fig3.yaml"
 _KEYS = sorted({key for schema in SCHEMAS.values() for key in schema} - {"descent"})  # that a preset may have
 PICTURES = 50_000  # that one experiment may have: as many as all filters of all 16 layers from nine images
 
+_MEANT = {"precision": "float32", "feature_map": "rectified"}  # by files from before these keys
 _NO_KEY: Any = None  # of a field whose key the method does not have
 
 
@@ -115,9 +116,7 @@ def _complete(data: dict[str, Any]) -> dict[str, Any]:
     mean the authors' way."""
     if "descent" in _schema(data):
         data = lay_under(data, _KEYS)
-        data = {**data, "precision": data.get("precision", "float32")}
-    if "feature_map" in _schema(data):
-        data = {**data, "feature_map": data.get("feature_map", "rectified")}
+    data = {**data, **{key: value for key, value in _MEANT.items() if key in _schema(data) and key not in data}}
     if isinstance(data.get("stop"), dict):
         data = {**data, "stop": {"every": 1, **data["stop"]}}
     return data

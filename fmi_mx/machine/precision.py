@@ -24,6 +24,11 @@ def precision_on(precision: str, device: Context) -> str:
     return precision if able else "float32"
 
 
+def precisions_of(device: Context) -> list[str]:
+    """Those of ``PRECISIONS`` that a device computes in when asked for them."""
+    return [precision for precision in PRECISIONS if precision_on(precision, device) == precision]
+
+
 def remark(precision: str, device: Context) -> str:
     """A line to say where a device computes in another precision than it is asked for, else an empty string. precision,
     device: as of ``precision_on``."""

@@ -75,8 +75,11 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
         return _transfer(experiment, cell, inputs)
     code = layer_code(inputs.net, cell.layers[0])
     constants: Arrays = {}
+    facts: dict[str, Any] = {}
     if cell.method == "fmi":
         modified = isolate(code, cell.filter)
+        energy = encode(energies(code), inputs.weights, inputs.start)[0, cell.filter]
+        facts["silent_at_start"] = float(energy.asscalar()) == 0  # the feature map, at every position of the initial image
     elif cell.method == "rmci":
         filters = layer_table(inputs.width)[cell.layers[0]][1]
         shares = draw_shares(experiment.draw, filters, inputs.generator)
@@ -92,17 +95,10 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
     target = encode(modified, {**inputs.weights, **constants}, inputs.source)  # once, of the source's code
     wanted = mx.sym.Variable("target")
     loss = printed = inversion_loss(code, wanted)
-    if cell.method == "fmi" and _is_linear(experiment.feature_map, code, cell.filter, inputs):
+    silent = facts.get("silent_at_start", False)
+    if experiment.feature_map == "linear" or (experiment.feature_map == "linear_if_silent" and silent):
         loss = linear_inversion_loss(code, wanted, before_relu(inputs.net, cell.layers[0]), cell.filter)
-    return Objective(loss, {"target": target}, {"target_energy": float(target.sum().asscalar())}, printed)
-
-
-def _is_linear(feature_map: str, code: Symbol, l: int, inputs: Inputs) -> bool:
-    """Whether a feature map is taken before its ReLU: every filter's by ``linear``, and by ``linear_if_silent`` that of one
-    that is silent in the initial image."""
-    if feature_map == "linear_if_silent":
-        return float(encode(energies(code), inputs.weights, inputs.start)[0, l].asscalar()) == 0
-    return feature_map == "linear"
+    return Objective(loss, {"target": target}, {**facts, "target_energy": float(target.sum().asscalar())}, printed)
 
 
 def _transfer(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:

@@ -142,23 +142,21 @@ def feature_maps(materials: Materials, cell: Cell) -> Computed:
 def answer(network: Network, cell: Cell, beginning: Beginning, image: NDArray) -> dict[str, Any]:
     """What a filter answers to its inversion, for the cell's record; all of it computed in float32.
 
-    image: the last one. silent_at_start and silent: whether the feature map is 0 at every position of the initial and of the
-    last image. energy_share_content and energy_share: its share in the energy of the code of the content and of the last
-    image, 0 where the code is all 0. share_rose: whether the last image's is greater. loss_printed: Eq. (1) as the paper
-    prints it, of the last image.
+    image: the last one. silent: whether the feature map is 0 at every position of it. energy_share_content and energy_share:
+    its share in the energy of the code of the content and of the last image, 0 where the code is all 0. share_rose: whether
+    the last image's is greater. loss_printed: Eq. (1) as the paper prints it, of the last image.
     """
     summed = energies(layer_code(network.symbol, cell.layers[0]))
-    found = [encode(summed, network.weights, shown).asnumpy()[0] for shown in (beginning.image, beginning.content, image)]
+    found = [encode(summed, network.weights, shown).asnumpy()[0] for shown in (beginning.content, image)]
     own = [float(energy[cell.filter]) for energy in found]
     shares = [energy / (float(all_of_them.sum()) or 1) for energy, all_of_them in zip(own, found)]
     goal = beginning.objective
     printed = encode(goal.printed, {**network.weights, **goal.constants}, image)
     return {
-        "silent_at_start": own[0] == 0,
-        "silent": own[2] == 0,
-        "energy_share_content": shares[1],
-        "energy_share": shares[2],
-        "share_rose": shares[2] > shares[1],
+        "silent": own[1] == 0,
+        "energy_share_content": shares[0],
+        "energy_share": shares[1],
+        "share_rose": shares[1] > shares[0],
         "loss_printed": float(printed.asscalar()),
     }
 

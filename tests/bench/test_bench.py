@@ -223,7 +223,7 @@ def test_the_race_beside_pytorch_is_the_ratio_of_the_seconds(raced):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_pytorchs_descent_is_of_the_same_loss_and_ends_where_it_is_told(precision):
     torch = pytest.importorskip("torch")
-    from fmi_mx.bench import torch_lbfgs
+    from fmi_mx.bench import torch_lbfgs, torch_network
 
     arrays = read_weights(SMALL)
     generator = np.random.default_rng(0)
@@ -236,7 +236,7 @@ def test_pytorchs_descent_is_of_the_same_loss_and_ends_where_it_is_told(precisio
         inversion_loss(code, mx.sym.Variable("target")), {**weights, "target": target}, mx.nd.array(image)
     ).asscalar()
     tensors = {name: torch.tensor(array) for name, array in arrays.items()}
-    theirs = torch_lbfgs.loss(torch.tensor(image), torch.tensor(target.asnumpy()), "relu2_2", tensors)
+    theirs = torch_network.loss(torch.tensor(image), torch.tensor(target.asnumpy()), "relu2_2", tensors)
     assert theirs.item() == pytest.approx(ours, rel=1e-4)
     found = torch_lbfgs.descend(image, target.asnumpy(), tensors, "relu2_2", precision, 0.95 * ours, 50)
     assert found["stopped"] == "goal"
