@@ -83,6 +83,7 @@ def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("--out", metavar="DIR", type=_place, help="run folder (default: figures/NAME)")
     _add_overrides(command)
     _add_materials(command)
+    _add_jobs(command)
     command.set_defaults(command=commands.run_experiment)
 
     command = groups.add_parser("plot", help="draw the figure again from the stored cells")
@@ -96,6 +97,7 @@ def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     )
     _add_overrides(command)
     _add_materials(command)
+    _add_jobs(command)
     command.set_defaults(command=commands.assess_claims)
 
     command = groups.add_parser("compare", help="a run's cells against the authors' panel of the same figure")
@@ -209,4 +211,13 @@ def _add_device(command: argparse.ArgumentParser) -> None:
         metavar="auto|cpu|gpu|gpu:N",
         default=os.environ.get("FMI_DEVICE") or "auto",
         help="default: $FMI_DEVICE or auto",
+    )
+
+
+def _add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs",
+        metavar="N|auto",
+        default=os.environ.get("FMI_JOBS") or "auto",
+        help="cells side by side; auto: as cores and memory allow (default: $FMI_JOBS or auto)",
     )

@@ -35,28 +35,24 @@ def _overrides(pairs: Iterable[str]) -> dict[str, object]:
 def run_experiment(options: Namespace) -> int:
     """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints. Returns 1 where
     cells failed, else 0."""
-    from .experiment.cell import cells
     from .experiment.experiment import load_experiment
     from .figure import draw
-    from .machine.mxnet import choose_device
+    from .machine.devices import find_device
     from .machine.precision import remark
     from .machine.processor import kinds
+    from .runs.coordinator import Order
     from .runs.materials import remarks
-    from .runs.progress import Progress
-    from .runs.run import run
+    from .runs.run import compute_all
 
     experiment = load_experiment(options.experiment, **_overrides(options.overrides))
     out = Path(options.out or Path("figures") / experiment.figure)
     draw.check_place(out)
     if experiment.precision:
-        sys.stderr.write(remark(experiment.precision, choose_device(options.device)))
+        sys.stderr.write(remark(experiment.precision, find_device(options.device)))
     for line in remarks(experiment, options.images):
         print(line, file=sys.stderr)
-    progress = Progress(cells(experiment), sys.stderr)
-    try:
-        records = run(experiment, out, options.weights, options.images, options.device, progress.on_cell, progress.on_pass)
-    finally:
-        progress.close()
+    order = Order(experiment, out, options.weights, options.images)
+    (records,) = compute_all([order], options.device, options.jobs, sys.stderr)
     machines = kinds(records)
     if len(machines) > 1:
         counted = "; ".join(f"{count} on {words}" for words, count in machines.items())
@@ -96,7 +92,7 @@ def assess_claims(options: Namespace) -> None:
     from .claims.settings import load_settings
 
     settings = load_settings(options.claims, _overrides(options.overrides))
-    report = assess(settings, options.out, options.weights, options.images, options.device, sys.stderr)
+    report = assess(settings, options.out, options.weights, options.images, options.device, options.jobs, sys.stderr)
     print("\n".join(lines(report)))
     for suffix in ("md", "json", "png"):
         print(Path(options.out) / f"claims.{suffix}")

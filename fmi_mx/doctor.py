@@ -11,7 +11,8 @@ from .errors import InputError
 from .files.finding import find_image
 from .machine import amx, gpu, instructions
 from .machine.aliases import AnyPath
-from .machine.mxnet import CUDA_LIBRARIES, choose_device, cuda_library, import_mxnet, installed_builds, threads, usable_cores
+from .machine.devices import find_device
+from .machine.mxnet import CUDA_LIBRARIES, cuda_library, import_mxnet, installed_builds, threads, usable_cores
 from .weights.canonical import read_weights
 
 Fact = Tuple[bool, str, str]  # whether it is as it should be, one line, and what mends it (empty where good)
@@ -108,7 +109,7 @@ def _bfloat16() -> Fact:
 
 def _device(text: str) -> Fact:
     try:
-        return True, f"device {text}: {choose_device(text)}", ""
+        return True, f"device {text}: {find_device(text)}", ""
     except InputError as error:
         return False, f"device {text}: {error}", "--device cpu, or mend what is marked above"
 

@@ -13,9 +13,10 @@ from ..experiment.experiment import FIG3, Experiment, load_experiment
 from ..figure.draw import check_place
 from ..files import whole
 from ..machine.aliases import AnyPath, Context
-from ..machine.mxnet import choose_device
+from ..machine.devices import choose_device
 from ..machine.precision import precision_on, precisions_of
 from ..measure.descriptors import DESCRIBED
+from ..runs.compute import load_network
 from ..runs.materials import gather
 from . import report as reporting
 from . import rivals
@@ -38,8 +39,8 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     authors = load_experiment(FIG3, long_edge=192, images=["golden_gate"], feature_map="rectified")
     preset = load_experiment(FIG3, preset="fast")
     materials = gather(authors, weights, images, device)
-    assert materials.network is not None  # every cell of Fig. 3 needs one
-    if materials.network.width != WIDTH:
+    assert materials.weights is not None  # every cell of Fig. 3 needs them
+    if materials.weights.width != WIDTH:
         raise InputError(f"weights {weights}: the authors' way is timed with the whole VGG-19; give weights of it")
     check_place(out)
     report: dict[str, Any] = {"passes": _passes(authors.optimiser, chosen)}
@@ -56,7 +57,8 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     torch = [f"torch_{racer.precision}" for name, racer in racers.items() if name.startswith("lbfgs")]
     names = ("sgd", *racers, "preset", *(torch if rivals.has_torch() else []))
     on_cell = lambda one: say(reporting.race_line(one, names))  # noqa: E731
-    report["race"] = race(materials, racers, preset, weights, on_cell)
+    network = load_network(materials.weights, authors.pool, materials.device)
+    report["race"] = race(materials, network, racers, preset, weights, on_cell)
     report["summary"] = reporting.race_summary(report["race"], names)
     _say_all(say, *reporting.summary_lines(report["summary"]))
     if rivals.has_torch():

@@ -20,7 +20,7 @@ from ..experiment.experiment import Experiment
 from ..files.images import MEAN
 from ..machine.aliases import AnyPath, NDArray
 from ..network.executors import Problem
-from ..runs.compute import Beginning, begin
+from ..runs.compute import Beginning, Given, Network, begin
 from ..runs.materials import Materials
 from . import rivals
 
@@ -31,6 +31,7 @@ ROUNDING = 1.02  # bfloat16 sees a loss up to so many times as high as it is
 
 def race(
     materials: Materials,
+    network: Network,
     racers: dict[str, Experiment],
     preset: Experiment,
     weights: AnyPath,
@@ -38,7 +39,8 @@ def race(
 ) -> list[dict[str, Any]]:
     """How long each optimiser takes to the loss that the experiment's own ends with, cell by cell.
 
-    materials: of an experiment of method fmi, in float32. racers: name -> experiment whose optimiser runs, in its precision,
+    materials: of an experiment of method fmi, in float32. network: of its weights. racers:
+    name -> experiment whose optimiser runs, in its precision,
     until it is there, at most ``MOST`` passes. preset: whose optimiser runs until its own stop. weights: the file of the
     materials' weights, for PyTorch's L-BFGS, which races to the same loss, from the same initial image, in the precisions of
     the racers that are L-BFGS, where it is installed. on_cell is called after each cell, with what is returned of it.
@@ -53,7 +55,7 @@ def race(
         authors = stack.enter_context(rivals.Rival("authors"))
         torch = stack.enter_context(rivals.Rival("torch", "torch_lbfgs", weights)) if rivals.has_torch() else None
         for cell in cells(experiment):
-            beginning = _begin(materials, cell, experiment.precision)
+            beginning = _begin(materials, network, cell, experiment.precision)
             exact, layer = beginning.problem, cell.layers[0]
             sgd = timed(beginning, experiment.optimiser, experiment.stop, exact)
             goal = sgd["loss"]
@@ -61,11 +63,11 @@ def race(
             one = {"name": cell.name, "layer": layer, "loss": goal, "sgd": sgd}
             one["authors"] = {"passes": sgd["passes"], "seconds": sgd["passes"] * statistics.median(times)}
             for name, racer in racers.items():
-                start = _begin(materials, cell, racer.precision)
+                start = _begin(materials, network, cell, racer.precision)
                 one[name] = timed(start, racer.optimiser, Stop(MOST, 0.0), exact, goal)
                 if torch and name.startswith("lbfgs"):
                     one[f"torch_{racer.precision}"] = _by_torch(torch, beginning, layer, racer.precision, goal)
-            start = _begin(materials, cell, preset.precision)
+            start = _begin(materials, network, cell, preset.precision)
             one["preset"] = timed(start, preset.optimiser, preset.stop, exact)
             for name in one.keys() - {"name", "layer", "loss", "authors"}:
                 one[name]["reached"] = one[name]["loss"] <= goal
@@ -84,9 +86,10 @@ def _by_torch(torch: rivals.Rival, beginning: Beginning, layer: str, precision: 
         return json.loads(torch.ask(json.dumps(asked)))
 
 
-def _begin(materials: Materials, cell: Cell, precision: str) -> Beginning:
+def _begin(materials: Materials, network: Network, cell: Cell, precision: str) -> Beginning:
     """A beginning, in a precision, whose executor has made its workspaces."""
-    beginning = begin(replace(materials, experiment=replace(materials.experiment, precision=precision)), cell)
+    experiment = replace(materials.experiment, precision=precision)
+    beginning = begin(Given(experiment, cell, materials.shown[cell.image, cell.style]), network)
     beginning.problem.loss_and_gradient(beginning.image)[0].asnumpy()
     return beginning
 

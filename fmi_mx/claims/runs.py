@@ -19,10 +19,11 @@ from ..machine.precision import remark
 from ..measure.intricacy import periodic, surrogate
 from ..network.executors import to_device
 from ..network.vgg19 import check_image_size
+from ..runs.compute import Network, load_network
+from ..runs.coordinator import Order
 from ..runs.finished import listed
-from ..runs.materials import Materials, Network, gather, remarks
-from ..runs.progress import Progress
-from ..runs.run import run
+from ..runs.materials import Materials, gather, remarks
+from ..runs.run import compute_all
 from ..weights.canonical import write_weights
 from ..weights.random import he_normal
 from .settings import Settings, inversions, transfers
@@ -61,33 +62,35 @@ class Pictures(NamedTuple):
     crops: list[np.ndarray]
 
 
-def compute(settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath, device: str, stream: TextIO) -> Pictures:
+def compute(
+    settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
+) -> Pictures:
     """Computes what is missing, under OUT/claims.
 
-    out, weights, images, device: as of ``run``, but that there are several runs in out. stream: where progress goes. Raises
-    InputError before anything is computed for whatever is wrong with the input, and CellsFailed, when the others are
-    computed, where some cannot be.
+    out, weights, images, device: as of ``run``, but that there are several runs in out. jobs: see ``count_of``. stream:
+    where progress goes. Raises InputError before anything is computed for whatever is wrong with the input, and CellsFailed,
+    when the others are computed, where some cannot be.
     """
     by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
     transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
     gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
     materials = gather(transfer, weights, images, device)
-    network = materials.network
-    assert network is not None  # PMCI has layers
+    assert materials.weights is not None  # PMCI has layers
     crops, surrogate = _crops(settings, materials), _surrogate(settings, materials, transfer.pixels)
-    random_weights = he_normal(network.width, settings.generator("random weights"))
+    random_weights = he_normal(materials.weights.width, settings.generator("random weights"))
     folder = Path(out) / "claims"
     with store.locked(folder):
         write_weights(random_weights, folder / "random.params")
         whole.write_file(folder / "surrogate.png", png_bytes(surrogate))
-        jobs = [(folder / f"{name}.{run_name}", one, file, place)
-                for name, file in (("trained", weights), ("random", folder / "random.params"))
-                for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
-        stream.write(remark(transfer.precision, network.device))
+        orders = [Order(one, folder / f"{name}.{run_name}", file, place)
+                  for name, file in (("trained", weights), ("random", folder / "random.params"))
+                  for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
+        stream.write(remark(transfer.precision, materials.device))
         stream.writelines(f"{line}\n" for line in remarks(transfer, images))
-        _run_all([*jobs, (folder / "pmci", transfer, weights, images)], device, stream)
+        _run_all([*orders, Order(transfer, folder / "pmci", weights, images)], device, jobs, stream)
         names = [image_name(image) for image in settings.images]
         trained, random = _read(settings, folder, names, by_seed, _record)
+        network = load_network(materials.weights, transfer.pool, materials.device)
         return Pictures(
             inversions=Both(*_read(settings, folder, names, by_seed, _picture)),
             plain=Both(*_read(settings, folder, names, by_seed, _plain)),
@@ -103,16 +106,11 @@ def compute(settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath,
         )
 
 
-def _run_all(jobs: list[tuple[Path, Experiment, AnyPath, AnyPath]], device: str, stream: TextIO) -> None:
-    """Runs experiments, each (folder, experiment, weights, images), with one progress."""
-    progress = Progress([cell for _, one, _, _ in jobs for cell in cells(one)], stream)
-    failed: list[str] = []
-    try:
-        for folder, one, weights, images in jobs:
-            records = run(one, folder, weights, images, device, progress.on_cell, progress.on_pass)
-            failed += [f"{folder.name}/{record['specification']['name']}" for record in records if "failed" in record]
-    finally:
-        progress.close()
+def _run_all(orders: list[Order], device: str, jobs: str, stream: TextIO) -> None:
+    """Runs experiments with one pool and one progress."""
+    records = compute_all(orders, device, jobs, stream)
+    failed = [f"{Path(order.out).name}/{record['specification']['name']}"
+              for order, found in zip(orders, records) for record in found if "failed" in record]  # fmt: skip
     if failed:
         raise CellsFailed(f"{len(failed)} cells failed: {listed(failed)}; the same command tries again")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..machine.aliases import AnyPath
-from ..machine.mxnet import choose_device
+from ..machine.devices import choose_device
 from ..measure.descriptors import DESCRIBED, channel_statistics, describe, positions
 from ..weights.canonical import load_weights
 from .authors import Sides

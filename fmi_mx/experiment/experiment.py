@@ -25,7 +25,7 @@ FIG3 = EXPERIMENTS / "fig3.yaml"
 _KEYS = sorted({key for schema in SCHEMAS.values() for key in schema} - {"descent"})  # that a preset may have
 PICTURES = 50_000  # that one experiment may have: as many as all filters of all 16 layers from nine images
 
-_MEANT = {"precision": "float32", "feature_map": "rectified"}  # by files from before these keys
+_MEANT = {"precision": "float32", "threads": 1, "feature_map": "rectified"}  # by files from before these keys
 _NO_KEY: Any = None  # of a field whose key the method does not have
 
 
@@ -57,6 +57,7 @@ class Experiment:
     normalise: str = _NO_KEY
     pool: str = _NO_KEY
     precision: str = _NO_KEY
+    threads: int = _NO_KEY
     seed: int = _NO_KEY
     start: float = _NO_KEY
     optimiser: Optimiser = _NO_KEY

@@ -11,6 +11,7 @@ from ..errors import InputError, shown
 from ..files import images
 from ..files.readers import choice, list_of, mapping, name, number, read_keys, text, whole
 from ..machine import precision
+from ..machine.mxnet import MOST_THREADS
 from ..method import codes, losses
 from ..network import vgg19
 from . import entries
@@ -99,10 +100,10 @@ _EVERY: _Readers = {
     "long_edge": whole(images.SMALLEST, images.LARGEST),
     "pixels": choice(*images.PIXELS),
 }
-_POOL: _Readers = {"pool": choice(*vgg19.POOLINGS)}
+_NETWORK: _Readers = {"pool": choice(*vgg19.POOLINGS), "threads": whole(1, MOST_THREADS)}
 _DESCENT: _Readers = {
     **_EVERY,
-    **_POOL,
+    **_NETWORK,
     "descent": text,  # stands for the keys of the file that it names, and is not there any more when these are read
     "precision": choice(*precision.PRECISIONS),
     "seed": whole(0, 2**63),
@@ -133,6 +134,6 @@ SCHEMAS: dict[str, _Readers] = {
         "beta": number(0),
         "normalise": choice(*losses.NORMALISATIONS),
     },
-    "maps": {**_EVERY, **_POOL, **_LAYERS, "filters": list_of(entries.filters), "isolated": whole(0, 511)},
+    "maps": {**_EVERY, **_NETWORK, **_LAYERS, "filters": list_of(entries.filters), "isolated": whole(0, 511)},
     "images": {**_EVERY, "credits": _credits},
 }

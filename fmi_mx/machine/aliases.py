@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, Union
+from typing import TYPE_CHECKING, Any, Dict, Protocol, Union
 
 import numpy as np
 
@@ -19,3 +19,12 @@ else:
 Image = Union[NDArray, np.ndarray]  # of an optimiser that lives on the device, or on the host
 Arrays = Dict[str, NDArray]  # name -> NDArray, all on one device
 AnyPath = Union[str, "os.PathLike[str]"]
+
+
+class AnyDevice(Protocol):
+    """A device: MXNet's context, or what is known of it before MXNet is imported. device_type: ``cpu`` or ``gpu``."""
+
+    @property
+    def device_type(self) -> str: ...
+    @property
+    def device_id(self) -> int: ...

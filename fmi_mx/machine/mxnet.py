@@ -6,7 +6,8 @@ MXNet. What has to happen before that import:
 - NumPy 1.24 removed the aliases ``np.bool`` etc., which MXNet 1.9.1 still uses (apache/mxnet issue 21165);
 - the CUDA 11 libraries that mxnet-cu112 links to come from PyPI, where the loader does not look;
 - oneDNN takes AMX, several times as fast in bfloat16, only where it is let (``amx``);
-- MXNet starts one OpenMP thread on a machine with two cores;
+- MXNet starts one OpenMP thread on a machine with two cores, and cannot change their number later;
+- OpenMP's threads spin while they wait, and take from others what they do not use;
 - each bind would log the oneDNN subgraph backend.
 """
 
@@ -30,8 +31,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, shown
-from . import amx, gpu
-from .aliases import Context
+from . import amx
 
 # (module of the wheel, library), each after what it needs.
 CUDA_LIBRARIES = (
@@ -72,6 +72,15 @@ def threads() -> int:
     return int(first)
 
 
+def compute_with(number: int) -> bool:
+    """Has MXNet compute with so many threads on a CPU, whatever OMP_NUM_THREADS says. Returns whether it will: it cannot
+    change their number once it is imported."""
+    with _import_lock:
+        if "mxnet" not in sys.modules:
+            os.environ["OMP_NUM_THREADS"] = str(number)
+        return threads() == number
+
+
 def installed_builds() -> dict[str, str]:
     """The MXNet distributions in this environment, name -> version. More than one is a mistake: both write ``mxnet``."""
     builds = {}
@@ -109,6 +118,7 @@ def prepare_environment() -> None:
     """Sets what MXNet reads from the environment at its import; a value the user has set stays. Raises InputError as
     ``threads`` does."""
     os.environ["OMP_NUM_THREADS"] = str(threads())  # MXNet ends the process at the list that OpenMP takes
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     amx.allow()
     # The same command gives the same bytes: cuDNN's choice of algorithm must not depend on a stopwatch.
@@ -145,36 +155,3 @@ class _LazyMXNet:
 
 
 mx = _LazyMXNet()
-
-
-def choose_device(text: str = "auto") -> Context:
-    """The device a user asked for.
-
-    text: ``auto`` (the first GPU this build can drive, else the CPU), ``cpu``, ``gpu`` (= ``gpu:0``) or ``gpu:N``.
-    Raises InputError for another text, or a GPU that is not there or has no code in this build.
-    """
-    kind, _, number = text.partition(":")
-    if text != "auto" and text != "cpu" and not (kind == "gpu" and (text == "gpu" or number.isdecimal())):
-        raise InputError(f"device {shown(text)} is not known; allowed are auto, cpu, gpu and gpu:N")
-    if text == "cpu":
-        return mx.cpu()
-    usable, reason = _usable_gpus()
-    if text == "auto":
-        return mx.gpu(usable[0]) if usable else mx.cpu()
-    wanted = int(number or 0)
-    if wanted not in usable:
-        there = f"usable here: {', '.join(f'gpu:{n}' for n in usable)}" if usable else reason
-        raise InputError(f"device {shown(text)} cannot be used; {there}; take --device cpu or auto")
-    return mx.gpu(wanted)
-
-
-def _usable_gpus() -> tuple[list[int], str]:
-    """Numbers of the GPUs that the installed build can drive, and where there are none the reason."""
-    if "mxnet-cu112" not in installed_builds():
-        return [], "the CPU build of MXNet is installed"
-    try:
-        found = gpu.compute_capabilities()
-    except OSError as error:
-        return [], str(error)
-    usable = [n for n, capability in enumerate(found) if gpu.can_run(capability)]
-    return usable, gpu.choose_build()[1]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from ..errors import InputError
 from . import instructions
-from .aliases import Context, Symbol
+from .aliases import AnyDevice, Symbol
 from .mxnet import mx
 
 PRECISIONS = ("float32", "bfloat16")
 
 
-def precision_on(precision: str, device: Context) -> str:
+def precision_on(precision: str, device: AnyDevice) -> str:
     """The precision that a device computes in when asked for one of ``PRECISIONS``: ``bfloat16`` on a CPU that has
     instructions for it, else ``float32``. Raises InputError for another precision."""
     if precision not in PRECISIONS:
@@ -24,12 +24,12 @@ def precision_on(precision: str, device: Context) -> str:
     return precision if able else "float32"
 
 
-def precisions_of(device: Context) -> list[str]:
+def precisions_of(device: AnyDevice) -> list[str]:
     """Those of ``PRECISIONS`` that a device computes in when asked for them."""
     return [precision for precision in PRECISIONS if precision_on(precision, device) == precision]
 
 
-def remark(precision: str, device: Context) -> str:
+def remark(precision: str, device: AnyDevice) -> str:
     """A line to say where a device computes in another precision than it is asked for, else an empty string. precision,
     device: as of ``precision_on``."""
     same = precision_on(precision, device) == precision

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import gpu, instructions
-from .aliases import Context
+from .aliases import AnyDevice
 from .mxnet import threads
 
 _ROUNDING = ("sse4_1", "avx2", "fma", "avx512f", "avx512_vnni")  # what oneDNN's float32 kernels are chosen by
 _LIMITS = ("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA")  # with which a user keeps oneDNN from some of them
 
 
-def machine(device: Context) -> dict[str, Any]:
+def machine(device: AnyDevice) -> dict[str, Any]:
     """What a record says of where a cell was computed: ``processor``, its name; ``instructions``, those that it
     computes with; and ``threads``, of the CPU."""
     if device.device_type == "gpu":

@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable
 from typing import Any, Dict, NamedTuple, Tuple
 
 import numpy as np
 
-from ..descent.optimisers import Pass, descend
-from ..errors import InputError
+from ..descent.optimisers import descend
 from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
-from ..files import store
 from ..files.images import postprocess
-from ..machine.aliases import AnyPath, NDArray
+from ..machine.aliases import Arrays, Context, NDArray, Symbol
+from ..machine.devices import Device, context
 from ..machine.mxnet import mx
 from ..method.codes import energies, isolate
 from ..method.objectives import Inputs, Objective, objective
-from ..network.executors import Problem, encode
-from ..network.vgg19 import layer_code
-from .materials import Materials, Network
+from ..network.executors import Problem, encode, to_device
+from ..network.vgg19 import layer_code, vgg19
+from ..weights.canonical import read_weights
+from .materials import Shown, Weights
 
 NO_MEMORY = "there is no memory for this long_edge"
 
@@ -30,22 +29,39 @@ NO_MEMORY = "there is no memory for this long_edge"
 Computed = Tuple[np.ndarray, Dict[str, np.ndarray], Dict[str, Any]]
 
 
-def compute(
-    materials: Materials, cell: Cell, out: AnyPath | None = None, on_pass: Callable[[Cell, Pass], None] | None = None
-) -> Computed:
-    """Computes one cell.
+class Network(NamedTuple):
+    """A network on a device. symbol: what ``vgg19`` returns. width: one of ``vgg19.WIDTHS``."""
 
-    materials, cell: what it is made of. out: the run's folder, where a chained cell finds its predecessor.
-    on_pass: called after each pass. Raises CellFailed where the descent explodes, memory is short or the predecessor is
-    damaged.
-    """
+    symbol: Symbol
+    weights: Arrays
+    width: float
+    device: Context
+
+
+class Given(NamedTuple):
+    """What one cell is computed from, beside the network. shown: see ``Materials``. left_behind: float32 (1, 3, H, W), the
+    image of the last pass of its predecessor, if it has one."""
+
+    experiment: Experiment
+    cell: Cell
+    shown: Shown
+    left_behind: np.ndarray | None = None
+
+
+def load_network(known: Weights, pool: str, device: Device) -> Network:
+    """A network whose weights are in a file. pool: see ``vgg19``. Raises InputError as ``read_weights``."""
+    place = context(device)
+    return Network(vgg19(pool, known.width), to_device(read_weights(known.path), place), known.width, place)
+
+
+def compute(given: Given, network: Network | None) -> Computed:
+    """Computes one cell. network: None where it needs none. Raises CellFailed where the descent explodes or memory is
+    short."""
     try:
-        if cell.method == "maps":
-            return feature_maps(materials, cell)
-        if cell.method == "picture":
-            pixels = materials.shown[cell.image, cell.style][-1]
-            return postprocess(pixels, denoise=0), {"image": pixels}, {}
-        return invert(materials, cell, out, on_pass)
+        if given.cell.method == "picture":
+            return postprocess(given.shown[-1], denoise=0), {"image": given.shown[-1]}, {}
+        assert network is not None  # as every code needs one
+        return feature_maps(given, network) if given.cell.method == "maps" else invert(given, network)
     except mx.base.MXNetError as error:
         text = str(error).strip()
         advice = "; is there memory for this long_edge?" if re.search("memory|alloc", text, re.I) else ""
@@ -71,40 +87,28 @@ class Beginning(NamedTuple):
     seed: list[int]
 
 
-def begin(materials: Materials, cell: Cell, out: AnyPath | None = None) -> Beginning:
-    """Makes ready the descent of a cell. out: the run's folder, which only a chained cell needs."""
-    experiment, network = materials.experiment, materials.network
-    assert network is not None  # as every descent needs one
-    shown = [mx.nd.array(pixels, ctx=network.device) for pixels in materials.shown[cell.image, cell.style]]
-    content, style = shown[0], shown[1] if len(shown) > 1 else None
+def begin(given: Given, network: Network) -> Beginning:
+    """Makes ready the descent of a cell."""
+    experiment, cell, device = given.experiment, given.cell, network.device
+    content, *styles = [mx.nd.array(pixels, ctx=device) for pixels in given.shown]
     source = content
-    if cell.predecessor:  # the authors' loop takes this target from the code that the previous inversion left behind
-        assert out is not None  # as a chained cell is computed in a run
-        source = mx.nd.array(_left_behind(out, cell.predecessor), ctx=network.device)
-    image = mx.nd.array(initial_image(experiment, cell, content.shape), ctx=network.device)
+    if given.left_behind is not None:  # the authors' loop takes this target from the code of the previous inversion
+        source = mx.nd.array(given.left_behind, ctx=device)
+    image = mx.nd.array(initial_image(experiment, cell, content.shape), ctx=device)
     shares = np.random.default_rng(cell_seed(experiment, cell, "v"))
+    style = styles[0] if styles else None
     inputs = Inputs(network.symbol, network.weights, network.width, content, style, source, image, shares)
     goal = objective(experiment, cell, inputs)
     problem = Problem(goal.loss, network.weights, goal.constants, content.shape, experiment.precision)
     return Beginning(goal, problem, image, content, cell_seed(experiment, cell, "probes"))
 
 
-def _left_behind(out: AnyPath, predecessor: str) -> np.ndarray:
-    """The image of a predecessor's last pass."""
-    try:
-        return store.read_array(out, predecessor, "evaluated")
-    except InputError as error:
-        raise CellFailed(str(error)) from error
-
-
-def invert(materials: Materials, cell: Cell, out: AnyPath | None, on_pass: Callable[[Cell, Pass], None] | None) -> Computed:
+def invert(given: Given, network: Network) -> Computed:
     """A cell that is a descent."""
-    experiment, network = materials.experiment, materials.network
-    assert network is not None  # as every descent needs one
-    report = (lambda done: on_pass(cell, done)) if on_pass else None
-    beginning = begin(materials, cell, out)
+    experiment, cell = given.experiment, given.cell
+    beginning = begin(given, network)
     started = time.perf_counter()
-    descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, report, seed=beginning.seed)
+    descent = descend(beginning.problem, beginning.image, experiment.optimiser, experiment.stop, seed=beginning.seed)
     facts = {
         "loss_first": descent.losses[0],
         "loss_last": descent.loss,
@@ -123,14 +127,12 @@ def invert(materials: Materials, cell: Cell, out: AnyPath | None, on_pass: Calla
     return postprocess(image, experiment.denoise), arrays, facts
 
 
-def feature_maps(materials: Materials, cell: Cell) -> Computed:
+def feature_maps(given: Given, network: Network) -> Computed:
     """Fig. 1: feature maps of a content's code before and after Eq. (2). Returns the content as picture, and arrays
     ``before`` and ``after``, float32 (filters, M, N), and ``filters``, their numbers."""
-    experiment, network = materials.experiment, materials.network
-    assert network is not None  # as every code needs one
-    pixels = materials.shown[cell.image, cell.style][0]
+    experiment, pixels = given.experiment, given.shown[0]
     content = mx.nd.array(pixels, ctx=network.device)
-    code = layer_code(network.symbol, cell.layers[0])
+    code = layer_code(network.symbol, given.cell.layers[0])
     chosen = list(experiment.filters)
     before = encode(code, network.weights, content).asnumpy()[0]
     after = encode(isolate(code, experiment.isolated), network.weights, content).asnumpy()[0]

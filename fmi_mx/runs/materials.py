@@ -1,9 +1,10 @@
-"""What a run is made of, read and checked once, before anything is bound or written, and handed on."""
+"""What a run is made of, read and checked once, before anything is computed or written. No MXNet is needed for it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import os
+from dataclasses import dataclass, field
+from typing import NamedTuple, Tuple
 
 import numpy as np
 
@@ -13,15 +14,15 @@ from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment, check_filters
 from ..files.finding import find_image
 from ..files.images import file_digest, preprocess, preprocess_style, read_image, remark
-from ..machine.aliases import AnyPath, Arrays, Context, Symbol
-from ..machine.mxnet import choose_device
+from ..machine.aliases import AnyPath
+from ..machine.devices import Device, find_device
 from ..machine.precision import precision_on
-from ..machine.processor import machine
-from ..network.executors import to_device
-from ..network.vgg19 import check_image_size, vgg19, width_of
+from ..network.vgg19 import check_image_size, width_of
 from ..weights.canonical import read_weights, weights_digest
 
 OTHER_LOOK = "PMCI by L-BFGS keeps more of the photograph and fewer strokes than by the authors' SGD (docs/faithful.md)"
+
+Shown = Tuple[np.ndarray, ...]  # what a cell shows the network: content, or content and style
 
 
 @dataclass(frozen=True)
@@ -32,79 +33,102 @@ class Source:
     digest: str
 
 
-@dataclass(frozen=True)
-class Network:
-    """The network of a run. symbol: what ``vgg19`` returns. weights: on the device. digest: of them. width: one of
-    ``vgg19.WIDTHS``. precision: the one that the device computes in. machine: see ``processor``."""
+class Weights(NamedTuple):
+    """A file of weights. digest: of its numbers. width: of the network, one of ``vgg19.WIDTHS``."""
 
-    symbol: Symbol
-    weights: Arrays
+    path: str
     digest: str
     width: float
-    device: Context
-    precision: str | None
-    machine: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Materials:
     """What all cells of a run share. sources: by image. shown: (image, style) -> the images that such a cell shows the
-    network, [content] or [content, style], float32 (1, 3, H, W) minus the mean. network: None where no cell needs one."""
+    network, float32 (1, 3, H, W) minus the mean. weights: None where no cell needs the network. precision: the one that the
+    device computes in."""
 
     experiment: Experiment
     sources: dict[str, Source]
-    shown: dict[tuple[str, str | None], list[np.ndarray]]
-    network: Network | None
+    shown: dict[tuple[str, str | None], Shown]
+    weights: Weights | None
+    device: Device
+    precision: str | None
 
 
-def gather(experiment: Experiment, weights: AnyPath, folder: AnyPath, device: str) -> Materials:
-    """Reads and checks everything that the cells need, and puts the weights on the device.
+@dataclass(frozen=True)
+class Files:
+    """Reads each file once, for all the runs that are gathered with it."""
 
-    weights: file. folder: of the images. device: see ``choose_device``. Raises InputError for an image, weights or a device
-    that cannot be used, and an image too small for a layer.
+    _sources: dict[str, Source] = field(default_factory=dict)
+    _weights: dict[str, Weights] = field(default_factory=dict)
+    _shown: dict[tuple[object, ...], Shown] = field(default_factory=dict)
+
+    def source(self, path: AnyPath) -> Source:
+        """An image."""
+        key = os.fspath(path)
+        if key not in self._sources:
+            self._sources[key] = Source(read_image(path), file_digest(path))
+        return self._sources[key]
+
+    def weights(self, path: AnyPath) -> Weights:
+        """What there is to know of a weights file."""
+        key = os.path.abspath(path)
+        if key not in self._weights:
+            arrays = read_weights(path)
+            self._weights[key] = Weights(key, weights_digest(arrays), width_of(arrays))
+        return self._weights[key]
+
+    def shown(self, experiment: Experiment, content: Source, style: Source | None) -> Shown:
+        """What ``Materials.shown`` has for an image and a style."""
+        sizes = experiment.long_edge, experiment.pixels, experiment.style_size
+        key = (content.digest, style and style.digest, *sizes)
+        if key not in self._shown:
+            self._shown[key] = _network_images(experiment, content, style)
+        return self._shown[key]
+
+
+def gather(
+    experiment: Experiment, weights: AnyPath, folder: AnyPath, device: str = "auto", files: Files | None = None
+) -> Materials:
+    """Reads and checks everything that the cells need.
+
+    weights: file. folder: of the images. device: see ``find_device``. files: what other runs have read. Raises InputError
+    for an image, weights or a device that cannot be used, and an image too small for a layer.
     """
-    sources: dict[str, Source] = {}
-    shown: dict[tuple[str, str | None], list[np.ndarray]] = {}
-    for image in (*experiment.images, *(experiment.styles or ())):
-        path = find_image(image, folder)
-        sources[image] = Source(read_image(path), file_digest(path))
+    files = files or Files()
+    named = (*experiment.images, *(experiment.styles or ()))
+    sources = {image: files.source(find_image(image, folder)) for image in named}
+    shown: dict[tuple[str, str | None], Shown] = {}
+    needed = False
     for cell in cells(experiment):
+        needed = needed or bool(cell.layers)
         if (cell.image, cell.style) not in shown:
-            shown[cell.image, cell.style] = _network_images(experiment, cell, sources)
+            style = sources[cell.style] if cell.style else None
+            shown[cell.image, cell.style] = files.shown(experiment, sources[cell.image], style)
         _check_sizes(experiment, cell, shown[cell.image, cell.style])
-    needed = any(cell.layers for cell in cells(experiment))
-    return Materials(experiment, sources, shown, _network(experiment, weights, device) if needed else None)
+    if not needed:
+        return Materials(experiment, sources, shown, None, Device("cpu"), None)
+    known, place = _known_weights(experiment, weights, files), find_device(device)
+    precision = precision_on(experiment.precision, place) if experiment.precision else None
+    return Materials(experiment, sources, shown, known, place, precision)
 
 
-def _network_images(experiment: Experiment, cell: Cell, sources: dict[str, Source]) -> list[np.ndarray]:
-    """What ``Materials.shown`` has for a cell."""
-    content = preprocess(sources[cell.image].pixels, experiment.long_edge, experiment.pixels)
-    if cell.style is None:
-        return [content]
-    (height, width), style = content.shape[-2:], sources[cell.style].pixels
-    return [
-        content,
-        preprocess_style(style, (height, width), experiment.long_edge, experiment.pixels, experiment.style_size),
-    ]
+def _network_images(experiment: Experiment, content: Source, style: Source | None) -> Shown:
+    first = preprocess(content.pixels, experiment.long_edge, experiment.pixels)
+    if style is None:
+        return (first,)
+    height, width = first.shape[-2:]
+    sizes = (height, width), experiment.long_edge, experiment.pixels, experiment.style_size
+    return first, preprocess_style(style.pixels, *sizes)
 
 
-def _network(experiment: Experiment, weights: AnyPath, device: str) -> Network:
-    arrays = read_weights(weights)
-    width = width_of(arrays)
+def _known_weights(experiment: Experiment, path: AnyPath, files: Files) -> Weights:
+    known = files.weights(path)
     try:
-        check_filters(experiment, width)
+        check_filters(experiment, known.width)
     except InputError as error:
-        raise InputError(f"weights {weights}: {error}") from error
-    place = choose_device(device)
-    return Network(
-        symbol=vgg19(experiment.pool, width),
-        weights=to_device(arrays, place),
-        digest=weights_digest(arrays),
-        width=width,
-        device=place,
-        precision=experiment.precision and precision_on(experiment.precision, place),
-        machine=machine(place),
-    )
+        raise InputError(f"weights {path}: {error}") from error
+    return known
 
 
 def remarks(experiment: Experiment, folder: AnyPath) -> list[str]:
@@ -117,7 +141,7 @@ def remarks(experiment: Experiment, folder: AnyPath) -> list[str]:
     return [line for line in lines if line]
 
 
-def _check_sizes(experiment: Experiment, cell: Cell, shown: list[np.ndarray]) -> None:
+def _check_sizes(experiment: Experiment, cell: Cell, shown: Shown) -> None:
     """Raises InputError where an image that a cell shows the network is too small for a layer of it."""
     for pixels in shown:
         for layer in cell.layers:

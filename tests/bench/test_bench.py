@@ -17,7 +17,7 @@ from fmi_mx.descent.optimisers import SGD, Stop
 from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.network.executors import to_device
-from fmi_mx.runs.compute import Beginning
+from fmi_mx.runs.compute import Beginning, load_network
 from fmi_mx.runs.materials import gather
 from fmi_mx.weights.canonical import read_weights
 
@@ -185,11 +185,12 @@ def raced(tmp_path_factory):
     authors = load_experiment(fig3, **small)
     preset = load_experiment(fig3, preset="fast", precision="float32", **{"stop.passes": 5})
     materials = gather(authors, SMALL, tmp_path_factory.mktemp("none"), "cpu")
+    network = load_network(materials.weights, authors.pool, materials.device)
     lbfgs = load_experiment(fig3, preset="fast", precision="float32")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rivals, "Rival", TwoSeconds)
         patch.setattr(rivals, "has_torch", lambda: True)
-        return race.race(materials, {"lbfgs": lbfgs}, preset, SMALL)
+        return race.race(materials, network, {"lbfgs": lbfgs}, preset, SMALL)
 
 
 def test_the_race_is_to_the_loss_that_the_authors_sgd_ends_with(raced):

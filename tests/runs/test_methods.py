@@ -12,11 +12,9 @@ from test_run import contents
 from fmi_mx import InputError, cells, cli, draw_shares, load_experiment, run
 from fmi_mx.files import store
 from fmi_mx.files.images import preprocess, preprocess_style, read_image
-from fmi_mx.machine.mxnet import mx
 from fmi_mx.network.vgg19 import LAYERS
 from fmi_mx.runs.compute import cell_seed, initial_image
-from fmi_mx.runs.materials import Materials, Network, Source
-from fmi_mx.runs.run import specify
+from fmi_mx.runs.plan import Plan, specify
 
 SMALL = {"long_edge": 48, "stop.passes": 2}
 FIG1 = ROOT / "experiments" / "fig1.yaml"
@@ -163,9 +161,8 @@ def test_what_decides_a_picture_belongs_to_its_cell(figure, key, value):
 
     def specified(experiment):
         images = (*experiment.images, *(experiment.styles or ()))
-        network = Network(None, {}, "digest", 1, mx.cpu(), experiment.precision, {})
-        materials = Materials(experiment, {image: Source(None, image) for image in images}, {}, network)
-        return specify(materials, cells(experiment)[-1], None)
+        plan = Plan(experiment, {image: image for image in images}, "digest", 1, experiment.precision)
+        return specify(plan, cells(experiment)[-1], None)
 
     assert specified(load_experiment(figure)) == specified(load_experiment(figure))
     assert specified(load_experiment(figure, **{key: value})) != specified(load_experiment(figure))

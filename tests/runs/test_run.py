@@ -20,7 +20,7 @@ from fmi_mx.network.vgg19 import LAYERS
 from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.finished import read_run
 from fmi_mx.runs.materials import gather
-from fmi_mx.runs.run import specify
+from fmi_mx.runs.plan import plan_of, specify
 
 SMALL = {"long_edge": 32, "layers": ["relu1_1", "relu2_1"], "filters": "0-2", "stop.passes": 6}
 
@@ -167,14 +167,6 @@ def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays)
     )
 
 
-def test_each_pass_is_reported_with_its_cell(fig3, weights_file, images_folder, tmp_path):
-    experiment, seen = small(fig3, images="golden_gate", layers="relu1_1", filters="0-1"), []
-    run(experiment, tmp_path / "run", weights_file, images_folder, "cpu", on_pass=lambda *told: seen.append(told))
-    assert [(cell.name, done.number) for cell, done in seen] == [
-        (cell.name, number) for cell in cells(experiment) for number in range(1, 7)
-    ]
-
-
 def test_a_second_run_computes_nothing_and_changes_nothing(fig3, compute):
     folder, _ = compute(small(fig3))
     before = contents(folder)
@@ -231,7 +223,7 @@ def test_the_precision_computed_in_belongs_to_a_cell(fig3, monkeypatch, weights_
 
     def specified(experiment):
         materials = gather(experiment, weights_file, images_folder, "cpu")
-        return specify(materials, cells(experiment)[0], None)
+        return specify(plan_of(materials), cells(experiment)[0], None)
 
     monkeypatch.setattr(instructions, "bfloat16", list)
     assert specified(plain) == specified(rounded)
@@ -267,7 +259,7 @@ def test_run_json_is_there_only_when_all_is(fig3, compute, monkeypatch, tmp_path
 def test_a_finished_run_stays_readable_while_the_next_runs_and_shows_its_own_cells(fig3, compute, monkeypatch):
     folder, computed = compute(small(fig3))
     whole, seen = read_run(folder), []
-    original = sys.modules["fmi_mx.runs.run"].compute
+    original = sys.modules["fmi_mx.runs.worker"].compute
 
     def look(*arguments):
         seen.append(read_run(folder))
@@ -430,7 +422,7 @@ def test_memory_that_is_short_when_a_cell_is_stored_fails_it_too(fig3, compute, 
     def have_none(*_):
         raise MemoryError
 
-    place = sys.modules["fmi_mx.runs.run"]
+    place = sys.modules["fmi_mx.runs.worker"]
     monkeypatch.setattr(*((place, where) if where == "png_bytes" else (store, where)), have_none)
     folder, computed = compute(small(fig3, images="golden_gate", layers="relu1_1"))
     assert read_run(folder).failed == dict.fromkeys(computed, "there is no memory for this long_edge")

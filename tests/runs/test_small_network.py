@@ -11,7 +11,7 @@ from fmi_mx.cli import main
 from fmi_mx.files.fetch import checksums
 from fmi_mx.measure.descriptors import describe, positions
 from fmi_mx.network.vgg19 import width_of
-from fmi_mx.runs.compute import compute
+from fmi_mx.runs.compute import Given, compute, load_network
 from fmi_mx.runs.materials import gather
 from fmi_mx.weights.canonical import array_digest, read_weights
 from fmi_mx.weights.convert import network_of
@@ -63,8 +63,10 @@ def inversions(weights, tmp_path):
         small = {"long_edge": 64, "start": 0.1, "stop.passes": 20, "images": IMAGES, "layers": [layer], "filters": filters}
         experiment = load_experiment(ROOT / "experiments" / "fig3.yaml", preset="demo", **small)
         materials = gather(experiment, weights, tmp_path, "cpu")
+        network = load_network(materials.weights, experiment.pool, materials.device)
         for cell in cells(experiment):
-            picture, _, _ = compute(materials, cell)
+            given = Given(experiment, cell, materials.shown[cell.image, cell.style])
+            picture, _, _ = compute(given, network)
             found.setdefault((layer, cell.filter), []).append(picture)
     return found
 

@@ -1,0 +1,181 @@
+"""The coordinator: gives workers the cells that are not stored yet, and alone writes into a run's folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from typing import Any, Dict, NamedTuple
+
+from ..errors import InputError
+from ..experiment.cell import Cell, cells
+from ..experiment.experiment import Experiment
+from ..files import store
+from ..machine.aliases import AnyPath
+from ..weights.canonical import read_weights
+from .compute import NO_MEMORY, Given
+from .finished import finish, read_cell
+from .jobs import Pool
+from .materials import Files, Materials, gather
+from .plan import plan_of, specify, write_plan
+from .worker import Answer, Done, Failed, Lacking, Task, versions, work
+
+TRIES = 2  # workers that may die of a cell before it counts as failed
+PATIENCE = 1.0  # seconds after which ``on_wait`` is called again
+Record = Dict[str, Any]
+
+
+class Order(NamedTuple):
+    """A run that is wanted. out: its folder. weights: file. images: folder."""
+
+    experiment: Experiment
+    out: AnyPath
+    weights: AnyPath
+    images: AnyPath
+
+
+def prepare(orders: Sequence[Order], device: str) -> list[Materials]:
+    """What each run is made of. Raises InputError as ``gather``."""
+    files = Files()
+    return [gather(order.experiment, order.weights, order.images, device, files) for order in orders]
+
+
+def run_all(
+    orders: Sequence[Order],
+    materials: Sequence[Materials],
+    place: Pool,
+    on_cell: Callable[[Cell, Record, bool], None] | None = None,
+    on_wait: Callable[[int], None] | None = None,
+    work: Callable[[Task], Answer] = work,
+) -> list[list[Record]]:
+    """``run`` of several experiments, whose cells share a pool.
+
+    materials: of each order, from ``prepare``. on_wait(number of cells in hand) is called once a second. work: what a worker
+    does with a task.
+    """
+    runs = [_Run(order, one, on_cell) for order, one in zip(orders, materials)]
+    in_hand: dict[Future[Answer], _Waiting] = {}
+    with contextlib.ExitStack() as folders:
+        for one in runs:
+            folders.callback(one.close)
+        while True:
+            while len(in_hand) < place.slots():
+                waiting = next(filter(None, (one.next() for one in runs)), None)
+                if waiting is None:
+                    break
+                in_hand[place.executor.submit(work, waiting.task)] = waiting
+            if not in_hand:
+                return [one.records() for one in runs]
+            for future in wait(in_hand, PATIENCE, FIRST_COMPLETED).done:
+                again = in_hand[future].run.receive(in_hand.pop(future), future)
+                if again:
+                    in_hand[place.executor.submit(work, again.task)] = again
+            if on_wait:
+                on_wait(len(in_hand))
+
+
+class _Waiting(NamedTuple):
+    """A cell in hand. died: workers that have died of it."""
+
+    run: _Run
+    cell: Cell
+    task: Task
+    specification: Record
+    died: int = 0
+
+
+class _Run:
+    """A run and what is known of its cells so far."""
+
+    def __init__(self, order: Order, materials: Materials, on_cell: Callable[[Cell, Record, bool], None] | None) -> None:
+        self._order, self._materials, self._on_cell = order, materials, on_cell
+        self._plan, self._versions = plan_of(materials), versions()
+        self._cells = cells(materials.experiment)
+        self._records: dict[str, Record] = {}
+        self._behind = {cell.predecessor: cell for cell in self._cells if cell.predecessor}
+        # Cells that need no other, and behind them, as they come up, those that do: each with its predecessor's record.
+        self._ready: deque[tuple[Cell, Record | None]] = deque((cell, None) for cell in self._cells if not cell.predecessor)
+        self._folder = contextlib.ExitStack()
+        self._check_folder: Callable[[], None] | None = None
+
+    def next(self) -> _Waiting | None:
+        """The next cell to be computed, or None where all others are in hand, wait for one that is, or are there."""
+        if self._check_folder is None:
+            self._check_folder = self._folder.enter_context(store.locked(self._order.out))
+            write_plan(self._order.out, self._plan)
+        while self._ready:
+            cell, before = self._ready.popleft()
+            specification = specify(self._plan, cell, before)
+            found = read_cell(self._order.out, cell.name)
+            if found is not None and found["specification"] == specification and "failed" not in found:
+                self._keep(cell, found, True)
+                continue
+            task = self._task(cell, before)
+            if isinstance(task, Task):
+                return _Waiting(self, cell, task, specification)
+            self._store(cell, specification, task)
+        return None
+
+    def _task(self, cell: Cell, before: Record | None) -> Task | Failed:
+        """What a worker is given for a cell, or why it cannot be computed. before: the record of its predecessor."""
+        if before and "failed" in before:
+            return Failed(f"its target comes from {cell.predecessor}, which failed", {})
+        left_behind = None
+        if cell.predecessor:
+            try:
+                left_behind = store.read_array(self._order.out, cell.predecessor, "evaluated")
+            except InputError as error:
+                return Failed(str(error), {})
+        one = self._materials
+        given = Given(one.experiment, cell, one.shown[cell.image, cell.style], left_behind)
+        weights = one.weights if cell.layers else None
+        return Task(given, weights, one.device, one.experiment.threads or 1, one.precision, self._versions)
+
+    def receive(self, waiting: _Waiting, future: Future[Answer]) -> _Waiting | None:
+        """Stores what has come of a task. Returns it where it has to be computed again."""
+        try:
+            answer = future.result()
+        except BrokenExecutor:
+            if waiting.died + 1 < TRIES:
+                return waiting._replace(died=waiting.died + 1)
+            answer = Failed(f"{TRIES} workers have died of it, killed or short of memory; fewer --jobs need less", {})
+        if isinstance(answer, Lacking):
+            assert waiting.task.weights is not None  # as that is what it lacks
+            return waiting._replace(task=waiting.task._replace(arrays=read_weights(waiting.task.weights.path)))
+        self._store(waiting.cell, waiting.specification, answer)
+        return None
+
+    def _store(self, cell: Cell, specification: Record, answer: Done | Failed) -> None:
+        assert self._check_folder is not None  # as the folder was opened before the first task
+        self._check_folder()
+        record = {"specification": specification, "versions": self._versions, **answer.facts}
+        if isinstance(answer, Done):
+            try:
+                self._keep(cell, store.save_cell(self._order.out, cell.name, answer.picture, answer.arrays, record), False)
+                return
+            except MemoryError:
+                answer = Failed(NO_MEMORY, {})
+        failed = store.save_failure(self._order.out, cell.name, {**record, "failed": answer.reason})
+        self._keep(cell, failed, False)
+
+    def _keep(self, cell: Cell, record: Record, stored: bool) -> None:
+        """A cell is there, whole or failed. After the last one the run is finished."""
+        self._records[cell.name] = record
+        if self._on_cell:
+            self._on_cell(cell, record, stored)
+        if cell.name in self._behind:
+            self._ready.appendleft((self._behind[cell.name], record))
+        if len(self._records) == len(self._cells):
+            assert self._check_folder is not None  # as above
+            self._check_folder()
+            finish(self._order.out, self._materials.experiment, self.records(), self._plan.width or 1)
+            self.close()
+
+    def records(self) -> list[Record]:
+        """The records, in the order of the cells."""
+        return [self._records[cell.name] for cell in self._cells]
+
+    def close(self) -> None:
+        """Leaves the folder."""
+        self._folder.close()
