@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command with one KeyboardInterrupt, wherever it comes and however often the key is pressed."""
+"""Ctrl-C, or SIGTERM, ends a command with one KeyboardInterrupt, wherever it comes and however often."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATIENCE = 3  # seconds after a Ctrl-C in which a further one is taken for the s
 
 
 class Interrupts:
-    """Handler of SIGINT, and of exceptions that Python cannot pass on, where one was lost.
+    """Handler of SIGINT and SIGTERM, and of exceptions that Python cannot pass on, where one was lost.
 
     A second Ctrl-C while the first is ending the command would be a traceback. One that comes while Python deletes an object
     is printed and forgotten; here it comes again as soon as that is done.
@@ -25,6 +25,7 @@ class Interrupts:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell lets it be ignored behind &
             signal.signal(signal.SIGINT, self._interrupt)
             sys.unraisablehook = self._unraisable
+        signal.signal(signal.SIGTERM, self._interrupt)  # of a batch system, when a job's time is over
 
     def _interrupt(self, *_: object) -> None:
         now = time.monotonic()

@@ -234,7 +234,7 @@ def test_cells_of_two_kinds_of_machine_are_counted(fmi, monkeypatch):
     assert fmi("run", "FIG3", *SMALL)[2].count("\n") == 8
     here = "; ".join(f"8 on {words}" for words in kinds([{"machine": machine(mx.cpu())}]))
     other = {"processor": "Another", "instructions": ["avx2"], "threads": 1}
-    monkeypatch.setattr("fmi_mx.runs.materials.machine", lambda _: other)
+    monkeypatch.setattr("fmi_mx.runs.worker.machine", lambda _: other)
     wanted = f"cells of 2 kinds of machine, whose last digits differ: {here}; 4 on Another (avx2; threads: 1)"
     for _ in ("they were computed", "they were stored"):
         code, _, err = fmi("run", "FIG3", *[one.replace("filters=0-1", "filters=0-2") for one in SMALL])

@@ -2,6 +2,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from fmi_mx import interrupts
 from fmi_mx.interrupts import Interrupts
 
@@ -13,10 +15,11 @@ def run(program):
     return found.stdout, found.stderr
 
 
-def test_further_ones_while_the_first_is_ending_the_program_are_the_same():
-    program = """
+@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
+def test_further_ones_while_the_first_is_ending_the_program_are_the_same(first):
+    program = f"""
 try:
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.{first})
     time.sleep(10)
 except KeyboardInterrupt:
     for _ in range(5):

@@ -7,6 +7,7 @@ would dispatch by itself. No product goes through BLAS, which adds up by threads
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 from ..files.images import MEAN
 from ..machine.aliases import NDArray
 from .optimisers import Step, Steps
-from .spectrum import Spectrum
+from .spectrum import NoCurvature, Spectrum
 
 SUFFICIENT = 1e-4  # share of the predicted fall that a step has to bring (Nocedal and Wright, Sec. 3.1)
 ROUNDING = 1e-5  # share of a loss within which two losses may be told apart by rounding alone, in bfloat16 too
@@ -69,7 +70,8 @@ class LBFGS:
             if taken in self.probes:
                 along: np.ndarray = noise.normal(0, self.probe, here.shape).astype(np.float32)
                 _, there = yield Step(here + along, here, here, loss)
-                spectrum = Spectrum(along, there.asnumpy() - gradient, self.damping)
+                with suppress(NoCurvature):  # then the one before serves on
+                    spectrum = Spectrum(along, there.asnumpy() - gradient, self.damping)
             free = _free(here, gradient, edges)
             direction = self._direction(gradient, free, pairs, spectrum)
             length = self.stretch if pairs else 1.0

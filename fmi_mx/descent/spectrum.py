@@ -16,11 +16,15 @@ COLOURS = (np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6
 BANDS = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 
 
+class NoCurvature(ArithmeticError):
+    """The loss curves upwards along no colour and frequency, so that there is nothing to divide by."""
+
+
 class Spectrum:
     """Approximates the inverse Hessian: divides each band of each colour by its curvature.
 
     v, change: float32 (B, 3, H, W), white noise and by how much the gradient changed when v was added to the image.
-    damping: share of the largest curvature that is added to every one.
+    damping: share of the largest curvature that is added to every one. Raises NoCurvature where it is positive in no band.
     """
 
     def __init__(self, v: np.ndarray, change: np.ndarray, damping: float) -> None:
@@ -28,7 +32,10 @@ class Spectrum:
         bent = (coefficients * forward(change)).sum(axis=0)
         straight = np.square(coefficients).sum(axis=0)
         curvature = np.stack([_by_band(bands, one) / _by_band(bands, other) for one, other in zip(bent, straight)])
-        damped = np.maximum(curvature, 0) + damping * max(float(curvature.max()), 1e-30)
+        largest = float(curvature.max())
+        if not largest > 0:
+            raise NoCurvature
+        damped = np.maximum(curvature, 0) + damping * largest
         self._inverse = (1 / damped)[:, bands].astype(np.float32)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:

@@ -13,10 +13,9 @@ from ..errors import InputError, as_line
 from ..files.images import png_bytes
 from ..machine.aliases import Arrays
 from ..machine.devices import Device, context
-from ..machine.mxnet import compute_with, installed_builds, threads
+from ..machine.mxnet import compute_with, installed_builds, mx, threads
 from ..machine.precision import precision_on
 from ..machine.processor import machine
-from ..network.executors import to_device
 from ..network.vgg19 import vgg19
 from ..weights.canonical import read_weights, weights_digest
 from .compute import NO_MEMORY, CellFailed, Given, Network, compute
@@ -113,7 +112,8 @@ def _weights_of(task: Task, known: Weights) -> Arrays | None:
             return None
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
-        _kept[key] = to_device(arrays, context(task.device))
+        place = context(task.device)
+        _kept[key] = {name: mx.nd.array(arrays.pop(name), ctx=place) for name in list(arrays)}  # never all of them twice
     return _kept[key]
 
 

@@ -519,7 +519,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tm
 
 def test_a_precision_that_the_processor_lacks_is_said_to_be_another(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(instructions, "bfloat16", list)
-    monkeypatch.setattr(claims_runs, "run", lambda *_: 1 / 0)
+    monkeypatch.setattr(claims_runs, "compute_all", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(command(tmp_path, "descent=fast"))
     assert capsys.readouterr().err.startswith("bfloat16: not on this device, so float32 it is\n")

@@ -145,3 +145,20 @@ def test_probes_speed_up_a_loss_that_curves_by_frequency():
         return descend(Smooth(), mx.nd.zeros((1, 3, 16, 24)), optimiser, Stop(passes=25, change=0.0)).loss
 
     assert loss_after((2,)) < 0.1 * loss_after(())
+
+
+class Hill:
+    """Curves downwards everywhere: -||x||^2 / 2."""
+
+    def loss_and_gradient(self, image):
+        x = image.asnumpy().astype(np.float64)
+        return mx.nd.array([-0.5 * (x**2).sum()]), mx.nd.array(-x)
+
+
+def test_a_probe_that_finds_no_curvature_upwards_changes_nothing():
+    """But that it takes a pass. In a box, as the loss has no minimum."""
+    start = np.random.default_rng(6).normal(0, 5, (1, 3, 8, 8))
+    boxed = replace(PLAIN, box=(0, 255))
+    without = [step.image for step, _ in path(boxed, Hill(), start, 5)]
+    found = [step.image for step, _ in path(replace(boxed, probes=(1,)), Hill(), start, 6)]
+    np.testing.assert_array_equal(np.delete(found, 2, axis=0), without)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.fft import dctn, idctn
 
-from fmi_mx.descent.spectrum import COLOURS, Spectrum, backward, band_numbers, forward
+from fmi_mx.descent.spectrum import COLOURS, NoCurvature, Spectrum, backward, band_numbers, forward
 
 
 def transform(image):
@@ -65,9 +65,18 @@ def test_damping_is_a_share_of_the_largest_curvature():
     np.testing.assert_allclose(spectrum(image), image / 10, rtol=1e-4, atol=1e-5)
 
 
-def test_a_direction_without_curvature_is_damped_and_not_turned_round():
+def test_a_band_without_curvature_is_damped_and_not_turned_round():
     generator = np.random.default_rng(9)
     noise, image = generator.normal(size=(2, 1, 3, 20, 20))
-    found = Spectrum(noise, -noise, damping=0.1)(image)
+    signs = np.where(band_numbers(20, 20) % 2, -1.0, 1.0)
+    found = Spectrum(noise, back(transform(noise) * signs), damping=0.1)(image)
     assert np.isfinite(found).all()
-    assert (found * image).sum() > 0
+    wanted = back(transform(image) / np.where(signs > 0, 1.1, 0.1))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("curvature", [-1.0, 0.0])
+def test_where_no_band_curves_upwards_there_is_none(curvature):
+    noise = np.random.default_rng(9).normal(size=(1, 3, 20, 20))
+    with pytest.raises(NoCurvature):
+        Spectrum(noise, curvature * noise, damping=0.1)

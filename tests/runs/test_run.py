@@ -250,7 +250,7 @@ def test_run_json_is_there_only_when_all_is(fig3, compute, monkeypatch, tmp_path
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sys.modules["fmi_mx.runs.run"], "compute", fail)
+    monkeypatch.setattr(sys.modules["fmi_mx.runs.worker"], "compute", fail)
     with pytest.raises(ZeroDivisionError):
         compute(small(fig3))
     assert not (tmp_path / "run" / "run.json").exists()
@@ -267,7 +267,7 @@ def test_a_finished_run_stays_readable_while_the_next_runs_and_shows_its_own_cel
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(sys.modules["fmi_mx.runs.run"], "compute", look)
+    monkeypatch.setattr(sys.modules["fmi_mx.runs.worker"], "compute", look)
     with pytest.raises(KeyboardInterrupt):
         compute(small(fig3, seed=3))
     assert [one.missing for one in seen] == [[], computed[:1], computed[:2]]
