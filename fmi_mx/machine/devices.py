@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from ..errors import InputError, shown
 from . import gpu
 from .aliases import Context
 from .mxnet import installed_builds, mx
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"  # the GPUs that CUDA shows a process, which counts them anew from 0
 
 
 class Device(NamedTuple):
@@ -49,6 +52,20 @@ def choose_device(text: str = "auto") -> Context:
 def context(device: Device) -> Context:
     """MXNet's context of a device."""
     return mx.Context(device.device_type, device.device_id)
+
+
+def alone(device: Device) -> dict[str, str]:
+    """What a process has to find in its environment before it imports MXNet, for its GPU to be the only one it sees."""
+    if device.device_type == "cpu":
+        return {}
+    seen = os.environ.get(_VISIBLE)
+    return {_VISIBLE: seen.split(",")[device.device_id] if seen else str(device.device_id)}
+
+
+def as_seen(device: Device) -> Device:
+    """A device as this process counts them: the only GPU that it sees is its first."""
+    seen = os.environ.get(_VISIBLE)
+    return Device("gpu") if device.device_type == "gpu" and seen and "," not in seen else device
 
 
 def usable_gpus() -> tuple[list[int], str]:

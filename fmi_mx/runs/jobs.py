@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..machine.devices import Device
+from ..machine.devices import Device, alone
 from ..machine.mxnet import compute_with
 
 if TYPE_CHECKING:
@@ -37,13 +37,8 @@ def pool(jobs: int, threads: int, devices: Sequence[Device]) -> Iterator[Pool]:
     if jobs == 1 and compute_with(threads):
         yield Pool(Here(), lambda: 1)
         return
-    with Processes([_environment(devices[number % len(devices)]) for number in range(jobs)]) as processes:
+    with Processes([alone(devices[number % len(devices)]) for number in range(jobs)]) as processes:
         yield Pool(processes, lambda: jobs)
-
-
-def _environment(device: Device) -> dict[str, str]:
-    """What a worker has to find in its environment before it imports MXNet: its GPU is the only one it sees."""
-    return {"CUDA_VISIBLE_DEVICES": str(device.device_id)} if device.device_type == "gpu" else {}
 
 
 class Here(Executor):

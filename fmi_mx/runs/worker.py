@@ -12,7 +12,7 @@ from .. import __version__
 from ..errors import InputError, as_line
 from ..files.images import png_bytes
 from ..machine.aliases import Arrays
-from ..machine.devices import Device, context
+from ..machine.devices import Device, as_seen, context
 from ..machine.mxnet import compute_with, installed_builds, mx, threads
 from ..machine.precision import precision_on
 from ..machine.processor import machine
@@ -64,6 +64,7 @@ _kept: dict[tuple[str, Device], Arrays] = {}
 
 def work(task: Task) -> Answer:
     """Computes the cell of a task. Raises InputError where this worker would compute something else than was asked for."""
+    task = task._replace(device=as_seen(task.device))
     _check(task)
     network, facts = None, {}
     if task.weights is not None:

@@ -2,7 +2,7 @@ import pytest
 
 from fmi_mx import InputError
 from fmi_mx.machine import devices, gpu
-from fmi_mx.machine.devices import choose_device, find_device
+from fmi_mx.machine.devices import Device, alone, as_seen, choose_device, find_device
 
 
 @pytest.fixture
@@ -50,3 +50,22 @@ def test_what_is_known_before_the_import_is_mxnets_context():
     found = find_device("cpu")
     assert str(choose_device("cpu")) == str(found) == "cpu(0)"
     assert (choose_device("cpu").device_type, choose_device("cpu").device_id) == found
+
+
+@pytest.mark.parametrize("users, device, wanted", [
+    (None, Device("gpu", 3), "3"), ("4,5,7", Device("gpu", 2), "7"), ("GPU-a1,GPU-b2", Device("gpu", 0), "GPU-a1"),
+])  # fmt: skip
+def test_a_gpu_is_the_only_one_that_its_worker_sees(monkeypatch, users, device, wanted):
+    """And there it is the first."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if users:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", users)
+    assert as_seen(device) == device
+    assert alone(device) == {"CUDA_VISIBLE_DEVICES": wanted}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", wanted)
+    assert as_seen(device) == Device("gpu", 0)
+
+
+def test_the_cpu_needs_nothing_of_it(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert (alone(Device("cpu")), as_seen(Device("cpu"))) == ({}, Device("cpu"))
