@@ -20,6 +20,8 @@ _PUBLIC = {
     "method.losses": ("gatys_loss", "gram", "inversion_loss", "pmci_loss"),
     "descent.optimisers": ("SGD", "Adam", "Descent", "Pass", "Step", "Stop", "descend"),
     "network.executors": ("Problem", "encode"),
+    "machine.devices": ("Device",),
+    "runs.jobs": ("Pool", "pool"),
     "runs.run": ("run",),
     "network.vgg19": ("layer_code", "vgg19"),
     "weights.canonical": ("load_weights",),
