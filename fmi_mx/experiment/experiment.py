@@ -25,7 +25,8 @@ FIG3 = EXPERIMENTS / "fig3.yaml"
 _KEYS = sorted({key for schema in SCHEMAS.values() for key in schema} - {"descent"})  # that a preset may have
 PICTURES = 50_000  # that one experiment may have: as many as all filters of all 16 layers from nine images
 
-_MEANT = {"precision": "float32", "threads": 1, "feature_map": "rectified"}  # by files from before these keys
+# What files mean that are from before these keys.
+_MEANT = {"precision": "float32", "threads": 1, "keep": "image", "feature_map": "rectified"}
 _NO_KEY: Any = None  # of a field whose key the method does not have
 
 
@@ -63,6 +64,7 @@ class Experiment:
     optimiser: Optimiser = _NO_KEY
     stop: Stop = _NO_KEY
     denoise: float = _NO_KEY
+    keep: str = _NO_KEY
 
 
 def load_experiment(path: AnyPath, /, **overrides: Any) -> Experiment:
@@ -152,6 +154,8 @@ def _check_together(experiment: Experiment) -> None:
     for layer in {layer for cell in found for layer in cell.layers}:
         vgg19.check_image_size(layer, experiment.long_edge, experiment.long_edge)
     _check_names(found)
+    if experiment.keep == "picture" and experiment.target == "authors":
+        raise InputError("keep: with target authors each cell needs the image before it; keep image, or take target paper")
     if experiment.alpha == experiment.beta == 0:
         raise InputError("alpha and beta are both 0, so there is nothing to minimise; give one of them a weight")
 

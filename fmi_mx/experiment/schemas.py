@@ -111,6 +111,7 @@ _DESCENT: _Readers = {
     "optimiser": _optimiser,
     "stop": _stop,
     "denoise": number(0),
+    "keep": choice("image", "picture"),
 }
 # The keys of each method, each with its reader.
 SCHEMAS: dict[str, _Readers] = {

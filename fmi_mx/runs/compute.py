@@ -12,10 +12,11 @@ import numpy as np
 from ..descent.optimisers import descend
 from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
-from ..files.images import postprocess
+from ..files.images import clipped, postprocess
 from ..machine.aliases import Arrays, Context, NDArray, Symbol
 from ..machine.devices import Device, context
 from ..machine.mxnet import mx
+from ..measure.measures import measure
 from ..method.codes import energies, isolate
 from ..method.objectives import Inputs, Objective, objective
 from ..network.executors import Problem, encode, to_device
@@ -121,10 +122,16 @@ def invert(given: Given, network: Network) -> Computed:
     if cell.method == "fmi":
         facts.update(answer(network, cell, beginning, descent.image))
     image = descent.image.asnumpy()
-    arrays = {"image": image, "loss": np.array(descent.losses)}
+    picture, arrays = postprocess(image, experiment.denoise), {"loss": np.array(descent.losses)}
+    if experiment.keep == "image":
+        arrays["image"] = image
+    else:
+        seen = measure(picture, clipped(image), np.random.default_rng(cell_seed(experiment, cell, "surrogates")))
+        arrays.update(seen.descriptor)
+        facts["measures"] = {"colourfulness": seen.colourfulness, "intricacy": seen.intricacy}
     if experiment.target == "authors":
         arrays["evaluated"] = descent.evaluated.asnumpy()
-    return postprocess(image, experiment.denoise), arrays, facts
+    return picture, arrays, facts
 
 
 def feature_maps(given: Given, network: Network) -> Computed:

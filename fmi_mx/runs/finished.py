@@ -81,6 +81,8 @@ def read_cell(folder: AnyPath, name: str) -> dict[str, Any] | None:
     where = record.get("machine", _NOWHERE)
     fits = all(isinstance(record.get(key, kind()), kind) for key, kind in _KINDS.items())
     fits = fits and ("failed" in record or len(_DESCENT & set(record)) in (0, len(_DESCENT)))
+    measures = record.get("measures", dict.fromkeys(_MEASURES, 0.0))
+    fits = fits and all(isinstance(measures.get(key), float) for key in _MEASURES)
     return record if fits and all(isinstance(where.get(key), type(known)) for key, known in _NOWHERE.items()) else None
 
 
@@ -100,7 +102,8 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 # What a record may say that others rely on: of which kind it is.
 _KINDS = {"failed": str, "machine": dict, "passes": int, "stopped": str, "loss_first": float, "loss_last": float,
           "energy_share": float, "energy_share_content": float, "target_energy": float, "loss_printed": float,
-          "silent_at_start": bool, "silent": bool, "share_rose": bool}  # fmt: skip
+          "measures": dict, "silent_at_start": bool, "silent": bool, "share_rose": bool}  # fmt: skip
+_MEASURES = {"colourfulness", "intricacy"}  # numbers of a record's measures, where it has them
 _DESCENT = {"passes", "stopped", "loss_first", "loss_last", "seconds"}
 _NOWHERE = {"processor": "", "instructions": [], "threads": 0}
 _SCHEMA = {

@@ -12,10 +12,13 @@ import pytest
 
 from fmi_mx import InputError, cells, load_experiment, run
 from fmi_mx.files import store
-from fmi_mx.files.images import postprocess, preprocess, read_image
+from fmi_mx.files.images import clipped, postprocess, preprocess, read_image
 from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.machine.processor import machine
+from fmi_mx.measure.colourfulness import colourfulness
+from fmi_mx.measure.descriptors import describe
+from fmi_mx.measure.intricacy import intricacy
 from fmi_mx.network.vgg19 import LAYERS
 from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.finished import read_run
@@ -165,6 +168,29 @@ def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays)
     np.testing.assert_allclose(
         oracles.inversion_loss(relu2_1(evaluated, arrays), first), store.read_record(folder, before)["loss_last"], rtol=1e-3
     )
+
+
+def test_a_picture_without_its_image_has_what_is_measured_of_it(fig3, compute):
+    whole, _ = compute(small(fig3, images="golden_gate"), "whole")
+    experiment = small(fig3, images="golden_gate", keep="picture")
+    folder, names = compute(experiment, "picture")
+    for cell, name in zip(cells(experiment), names):
+        image = store.read_array(whole, name, "image")
+        picture = read_image(folder / "cells" / f"{name}.png")
+        assert (folder / "cells" / f"{name}.png").read_bytes() == (whole / "cells" / f"{name}.png").read_bytes()
+        with np.load(folder / "cells" / f"{name}.npz") as found:
+            assert set(found) == {"loss", "colour", "texture"}
+            for part, wanted in describe(picture).items():
+                np.testing.assert_array_equal(found[part], wanted)
+        generator = np.random.default_rng(cell_seed(experiment, cell, "surrogates"))
+        wanted = {"colourfulness": colourfulness(picture), "intricacy": intricacy(clipped(image), 3, generator)}
+        assert store.read_record(folder, name)["measures"] == wanted
+    assert compute(experiment, "picture")[1] == []
+
+
+def test_a_chain_needs_its_images(fig3):
+    with pytest.raises(InputError, match="keep: with target authors"):
+        small(fig3, keep="picture", target="authors")
 
 
 def test_a_second_run_computes_nothing_and_changes_nothing(fig3, compute):
