@@ -71,16 +71,20 @@ def _draw(folder: AnyPath) -> int:
     from .runs.finished import listed, read_run
 
     finished = read_run(folder)
-    print(draw.draw(folder, finished))
+    count = len(finished.specifications)
+    if count > draw.MOST:
+        print(f"{count} cells are too many for a figure; `fmi gallery {folder}` shows them", file=sys.stderr)
+    else:
+        print(draw.draw(folder, finished))
     for what, names in (("failed", list(finished.failed)), ("missing", finished.missing)):
         if names:
-            verb = f"{len(names)} of {len(finished.specifications)} cells {what}"
+            verb = f"{len(names)} of {count} cells {what}"
             print(f"{verb}: {listed(names)}; the same `fmi run` tries again", file=sys.stderr)
     silent = [name for name, record in finished.records.items() if record.get("silent")]
     if silent:
         rectified = finished.experiment["feature_map"] == "rectified"
         helps = "--set feature_map=linear_if_silent" if rectified else "another seed"
-        there = f"{len(silent)} of {len(finished.specifications)} cells silent, their filters without energy in the picture"
+        there = f"{len(silent)} of {count} cells silent, their filters without energy in the picture"
         print(f"{there}: {listed(silent)}; {helps} may wake them (docs/trouble.md)", file=sys.stderr)
     return 1 if finished.failed or finished.missing else 0
 

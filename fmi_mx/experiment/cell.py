@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..files.finding import image_name
+from .filters import filters_of
 
 if TYPE_CHECKING:  # experiment asks here for its cells
     from .experiment import Experiment
@@ -30,18 +32,20 @@ class Cell:
     predecessor: str | None = None
 
 
-def cells(experiment: Experiment) -> list[Cell]:
-    """The cells of a figure, in the order in which they are computed."""
-    return CELLS[experiment.method](experiment)
+def cells(experiment: Experiment, width: float = 1) -> list[Cell]:
+    """The cells of a figure, in the order in which they are computed. width: of the network, which decides how many
+    ``filters: all`` are."""
+    make = CELLS[experiment.method]
+    return make(experiment, width) if experiment.method == "fmi" else make(experiment)
 
 
-def _fmi_cells(experiment: Experiment) -> list[Cell]:
+def _fmi_cells(experiment: Experiment, width: float) -> list[Cell]:
     """A chained cell stands behind its predecessor."""
     found: list[Cell] = []
     for image in experiment.images:
         for layer in experiment.layers:
             predecessor = None
-            for l in experiment.filters:
+            for l in filters_of(experiment.filters, layer, width):
                 cell = Cell(
                     f"{image_name(image)}.{layer}.f{l:03d}", "fmi", image, (layer,), filter=l, predecessor=predecessor
                 )
@@ -96,7 +100,7 @@ def _images_cells(experiment: Experiment) -> list[Cell]:
     return [Cell(f"{image_name(image)}.content", "picture", image) for image in experiment.images]
 
 
-CELLS = {
+CELLS: dict[str, Callable[..., list[Cell]]] = {
     "fmi": _fmi_cells,
     "rmci": _rmci_cells,
     "inversion": _cells_by_layer,

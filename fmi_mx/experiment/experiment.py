@@ -18,6 +18,7 @@ from ..files.whole import LONGEST
 from ..machine.aliases import AnyPath
 from ..network import vgg19
 from .cell import Cell, cells
+from .filters import Filters, check_filters_fit, filters_of
 from .overlay import EXPERIMENTS, lay_over, lay_under
 from .schemas import SCHEMAS
 
@@ -42,7 +43,7 @@ class Experiment:
     pixels: str
     credits: dict[str, str] = _NO_KEY
     layers: tuple[str, ...] = _NO_KEY
-    filters: tuple[int, ...] = _NO_KEY
+    filters: Filters = _NO_KEY
     isolated: int = _NO_KEY
     target: str = _NO_KEY
     feature_map: str = _NO_KEY
@@ -98,10 +99,10 @@ def from_data(data: object) -> Experiment:
 
 def check_filters(experiment: Experiment, width: float = 1) -> None:
     """Raises InputError where a layer lacks a filter that the experiment names, in the network of this width."""
-    isolated = () if experiment.isolated is None else (experiment.isolated,)
-    for layer in experiment.layers or ():
-        for l in (*(experiment.filters or ()), *isolated):
-            vgg19.check_filter(layer, l, width)
+    if experiment.filters:
+        check_filters_fit(experiment.filters, experiment.layers, width)
+    for layer in experiment.layers if experiment.isolated is not None else ():
+        vgg19.check_filter(layer, experiment.isolated, width)
 
 
 def as_data(experiment: Experiment) -> dict[str, Any]:
@@ -146,8 +147,8 @@ def check_number(**lists: Sized) -> None:
 def _check_together(experiment: Experiment) -> None:
     """What no key can say alone: how many cells there are, filters that a layer has, sizes that a layer needs, names that
     are told apart."""
-    _check_all_combinations(experiment)
     check_filters(experiment)
+    _check_all_combinations(experiment)
     if experiment.feature_map and experiment.feature_map != "rectified":
         _check_relus(experiment.layers)
     found = cells(experiment)
@@ -170,7 +171,13 @@ def _check_relus(layers: tuple[str, ...]) -> None:
 
 def _check_all_combinations(experiment: Experiment) -> None:
     draws = range(experiment.draws or 0)
-    lists = {key: getattr(experiment, key) for key in ("images", "styles", "layers", "filters", "losses")}
+    lists: dict[str, Sized] = {key: getattr(experiment, key) for key in ("images", "styles", "layers", "losses")}
+    if experiment.filters:
+        counts = [len(filters_of(experiment.filters, layer)) for layer in experiment.layers]
+        if len(set(counts)) == 1:
+            lists["filters"] = range(counts[0])
+        else:
+            lists["layers"], lists["filters"] = (), range(sum(counts))  # in all layers
     check_number(**{key: values for key, values in {**lists, "draws": draws}.items() if values})
 
 

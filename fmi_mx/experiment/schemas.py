@@ -15,6 +15,7 @@ from ..machine.mxnet import MOST_THREADS
 from ..method import codes, losses
 from ..network import vgg19
 from . import entries
+from .filters import filters
 
 _Readers = Dict[str, "Callable[[object], Any]"]
 
@@ -118,7 +119,7 @@ SCHEMAS: dict[str, _Readers] = {
     "fmi": {
         **_DESCENT,
         **_LAYERS,
-        "filters": list_of(entries.filters),
+        "filters": filters,
         "target": choice("paper", "authors"),
         "feature_map": choice(*losses.FEATURE_MAPS),
     },

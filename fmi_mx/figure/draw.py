@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..experiment.filters import filters_of
 from ..files import store, whole
 from ..machine.aliases import AnyPath
 from ..runs.finished import Finished, read_run
@@ -24,6 +25,7 @@ SIZE, SMALL = 12, 8  # points of letters
 BLANK = 224  # grey level of a cell that is not there
 LARGEST = 2.5  # inches of a picture's width, where there are few columns
 LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
+MOST = 2000  # pictures of a figure
 
 
 def draw(folder: AnyPath, finished: Finished | None = None) -> Path:
@@ -79,9 +81,13 @@ def _parts(finished: Finished, folder: Path) -> list[Part]:
             return blank(name)
         return Marked(found, "silent") if finished.records[name].get("silent") else found
 
-    if finished.experiment["method"] == "maps":
-        return layouts.maps_parts(finished.experiment, array)
-    return layouts.LAYOUTS[finished.experiment["method"]](finished.experiment, picture)
+    experiment = finished.experiment
+    if experiment["method"] == "maps":
+        return layouts.maps_parts(experiment, array)
+    if experiment["method"] == "fmi":
+        there = {layer: filters_of(experiment["filters"], layer, finished.width) for layer in experiment["layers"]}
+        experiment = {**experiment, "filters": there}
+    return layouts.LAYOUTS[experiment["method"]](experiment, picture)
 
 
 def grid(parts: list[Part], note: str = "") -> bytes:

@@ -13,6 +13,7 @@ from typing import Any, List, NamedTuple, Tuple, Union
 
 import numpy as np
 
+from ..experiment.filters import filters_of
 from ..files.finding import image_name
 
 METHOD_NAMES = {"gatys": "Gatys", "pmci": "PMCI"}
@@ -51,7 +52,7 @@ class Part(NamedTuple):
 def fmi_parts(experiment: dict[str, Any], picture: Callable[[str], Picture]) -> list[Part]:
     """Fig. 3: a part an image, a row a layer, a column a filter."""
     return _part_an_image(experiment, lambda name: [
-        (layer, [(str(f), picture(f"{name}.{layer}.f{f:03d}")) for f in experiment["filters"]])
+        (layer, [(str(f), picture(f"{name}.{layer}.f{f:03d}")) for f in filters_of(experiment["filters"], layer)])
         for layer in experiment["layers"]
     ])  # fmt: skip
 

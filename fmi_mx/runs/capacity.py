@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import InputError, shown
-from ..experiment.cell import cells
 from ..machine import memory
 from ..machine.devices import Device, usable_gpus
 from ..machine.mxnet import usable_cores
@@ -37,7 +36,7 @@ def count_of(jobs: str, threads: int, materials: Sequence[Materials], devices: S
         if not (jobs.isdecimal() and len(jobs) < 5 and 0 < int(jobs) <= MOST_JOBS):
             raise InputError(f"jobs {shown(jobs)} is not known; allowed are auto and 1 to {MOST_JOBS}")
         return int(jobs)
-    most = sum(len(cells(one.experiment)) for one in materials)
+    most = sum(len(one.cells) for one in materials)
     if devices[0].device_type == "gpu":
         return min(len(devices), most)
     found, free = min(max(1, usable_cores() // threads), most), memory.available()

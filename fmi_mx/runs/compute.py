@@ -12,6 +12,7 @@ import numpy as np
 from ..descent.optimisers import descend
 from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
+from ..experiment.filters import filters_of
 from ..files.images import clipped, postprocess
 from ..machine.aliases import Arrays, Context, NDArray, Symbol
 from ..machine.devices import Device, context
@@ -140,7 +141,7 @@ def feature_maps(given: Given, network: Network) -> Computed:
     experiment, pixels = given.experiment, given.shown[0]
     content = mx.nd.array(pixels, ctx=network.device)
     code = layer_code(network.symbol, given.cell.layers[0])
-    chosen = list(experiment.filters)
+    chosen = list(filters_of(experiment.filters, given.cell.layers[0]))
     before = encode(code, network.weights, content).asnumpy()[0]
     after = encode(isolate(code, experiment.isolated), network.weights, content).asnumpy()[0]
     arrays = {"image": pixels, "before": before[chosen], "after": after[chosen], "filters": np.array(chosen)}

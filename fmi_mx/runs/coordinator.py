@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from typing import Any, Dict, NamedTuple
 
 from ..errors import InputError
-from ..experiment.cell import Cell, cells
+from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
 from ..files import store
 from ..machine.aliases import AnyPath
@@ -91,7 +91,7 @@ class _Run:
     def __init__(self, order: Order, materials: Materials, on_cell: Callable[[Cell, Record, bool], None] | None) -> None:
         self._order, self._materials, self._on_cell = order, materials, on_cell
         self._plan, self._versions = plan_of(materials), versions()
-        self._cells = cells(materials.experiment)
+        self._cells = materials.cells
         self._records: dict[str, Record] = {}
         self._behind = {cell.predecessor: cell for cell in self._cells if cell.predecessor}
         # Cells that need no other, and behind them, as they come up, those that do: each with its predecessor's record.

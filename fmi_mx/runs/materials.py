@@ -54,6 +54,11 @@ class Materials:
     device: Device
     precision: str | None
 
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells of the experiment, with the filters that the network has."""
+        return cells(self.experiment, self.weights.width if self.weights else 1)
+
 
 @dataclass(frozen=True)
 class Files:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment, as_data
+from ..experiment.filters import filters_of
 from ..files import store, whole
 from ..files.finding import image_name
 from ..machine.aliases import AnyPath
@@ -50,7 +51,7 @@ def specify(plan: Plan, cell: Cell, before: Mapping[str, Any] | None) -> dict[st
         "draw_number": cell.draw,
         "style": image_name(cell.style) if cell.style else None,
         "style_sha256": plan.images[cell.style] if cell.style else None,
-        "filters": list(experiment.filters) if cell.method == "maps" else None,
+        "filters": list(filters_of(experiment.filters, cell.layers[0])) if cell.method == "maps" else None,
         "weights_sha256": plan.weights if cell.layers else None,
         "precision": plan.precision,
         "streams": _STREAMS if experiment.seed is not None else None,
@@ -68,7 +69,7 @@ def write_plan(folder: AnyPath, plan: Plan) -> None:
     """Writes plan.json into a run's folder, before its first cell."""
     content = {
         "experiment": as_data(plan.experiment),
-        "cells": [cell.name for cell in cells(plan.experiment)],
+        "cells": [cell.name for cell in cells(plan.experiment, plan.width or 1)],
         "images": dict(plan.images),
         "weights": plan.weights,
         "width": plan.width,

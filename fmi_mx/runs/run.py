@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TextIO
 
 from ..errors import InputError
-from ..experiment.cell import Cell, cells
+from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
 from ..machine.aliases import AnyPath
 from .capacity import count_of, devices_of
@@ -51,7 +51,7 @@ def compute_all(orders: Sequence[Order], device: str, jobs: str, stream: TextIO)
     threads = sorted({order.experiment.threads or 1 for order in orders})
     if len(threads) > 1:
         raise InputError(f"threads: runs side by side have one number, not {' and '.join(map(str, threads))}")
-    progress = Progress([cell for order in orders for cell in cells(order.experiment)], stream)
+    progress = Progress([cell for one in materials for cell in one.cells], stream)
     devices = devices_of(materials, device)
     try:
         with pool(count_of(jobs, threads[0], materials, devices), threads[0], devices) as place:

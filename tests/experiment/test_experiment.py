@@ -316,3 +316,54 @@ def test_long_lists_are_refused_at_once(fig3, given):
         load_experiment(fig3, **given)
     assert time.process_time() - start < 1
     assert len(str(caught.value)) < 500
+
+
+def names(experiment, width=1):
+    return [cell.name for cell in cells(experiment, width)]
+
+
+def test_filters_by_layer(fig3):
+    chosen = {"relu1_1": "0-2", "relu5_1": [3, 17], "relu4_2": "all"}
+    experiment = load_experiment(fig3, images="golden_gate", layers=list(chosen), filters=chosen)
+    wanted = [f"golden_gate.{layer}.f{f:03d}" for layer, found in
+              (("relu1_1", range(3)), ("relu5_1", (3, 17)), ("relu4_2", range(512))) for f in found]  # fmt: skip
+    assert names(experiment) == wanted
+    assert names(from_data(as_data(experiment))) == wanted
+
+
+def test_all_filters_are_those_that_the_network_has(fig3):
+    experiment = load_experiment(fig3, filters="all", layers=["relu1_2", "relu3_2"], images="golden_gate")
+    assert experiment.filters == "all"
+    assert len(names(experiment)) == 64 + 256
+    assert names(experiment, 1 / 8)[-1] == "golden_gate.relu3_2.f031"
+    assert len(names(experiment, 1 / 8)) == 8 + 32
+    assert from_data(as_data(experiment)) == experiment
+
+
+def test_a_chain_follows_the_order_of_its_layer(fig3):
+    chosen = {"relu1_1": [2, 0], "relu2_1": [1]}
+    experiment = load_experiment(fig3, images="golden_gate", layers=list(chosen), filters=chosen, target="authors")
+    before = [None, "golden_gate.relu1_1.f002", None]
+    assert [cell.predecessor for cell in cells(experiment)] == before
+
+
+@pytest.mark.parametrize("layers, filters, message", [
+    (["relu1_1", "relu2_1"], {"relu1_1": 0}, "filters: says none of relu2_1; by layer they are said of each of layers"),
+    (["relu1_1"], {"relu1_1": 0, "relu2_1": 1}, "filters: has relu2_1, which layers has not"),
+    (["relu1_1"], {"relu9_1": 0}, "filters: relu9_1: layer 'relu9_1' is not in VGG-19"),
+    (["relu1_1"], {"relu1_1": "many"}, "filters: relu1_1: must be numbers from 0 or ranges"),
+    (["relu1_1"], {"relu1_1": []}, "filters: relu1_1: is an empty list"),
+    (["relu1_1"], {}, "filters: has no layer"),
+    (["relu1_1"], {"relu1_1": "0-64"}, "filter 64 is not in relu1_1"),
+    (["relu1_1"], {1: 0}, "filters: 1: must be the name of a layer"),
+])  # fmt: skip
+def test_filters_by_layer_that_cannot_be(fig3, layers, filters, message):
+    with pytest.raises(InputError, match=message):
+        load_experiment(fig3, images="golden_gate", layers=layers, filters=filters)
+
+
+def test_the_atlas_is_every_filter_by_the_fast_preset(fig3):
+    atlas, fast = load_experiment(fig3.with_name("atlas.yaml")), load_experiment(fig3, preset="fast")
+    assert len(cells(atlas)) == 2 * 5504
+    for key in ("optimiser", "stop", "precision", "feature_map", "threads", "denoise", "start", "pool"):
+        assert getattr(atlas, key) == getattr(fast, key)
