@@ -10,7 +10,7 @@ from typing import Callable, NoReturn
 
 from . import commands
 from .commands import ROOT
-from .errors import CellsFailed, InputError, as_line
+from .errors import CellsFailed, InputError, as_line, shown
 from .experiment.overlay import EXPERIMENTS
 from .streams import sturdy
 
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
-    """run, plot, claims, compare."""
+    """run, status, verify, plot, claims, compare."""
     command = groups.add_parser("run", help="compute the cells of an experiment and draw its figure")
     command.add_argument("experiment", metavar="EXPERIMENT.yaml")
     command.add_argument("--out", metavar="DIR", type=_place, help="run folder (default: figures/NAME)")
@@ -85,6 +85,25 @@ def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     _add_materials(command)
     _add_jobs(command)
     command.set_defaults(command=commands.run_experiment)
+
+    command = groups.add_parser("status", help="how far the run in a folder has come, and how long the rest will take")
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--json", action="store_true", help="as one JSON object")
+    command.set_defaults(command=commands.show_status)
+
+    command = groups.add_parser("verify", help="compute stored cells again, and say how far they are from what is stored")
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--cells", metavar="N", type=_count, default=3, help="how many, drawn by --seed (default: 3)")
+    command.add_argument("--seed", metavar="N", type=_count, default=1)
+    command.add_argument(
+        "--within",
+        metavar="LEVELS",
+        type=_levels,
+        default=0.5,
+        help="grey levels of the largest difference; beyond it the exit code is 1 (default: 0.5, which no picture shows)",
+    )
+    _add_materials(command)
+    command.set_defaults(command=commands.verify_cells)
 
     command = groups.add_parser("plot", help="draw the figure again from the stored cells")
     command.add_argument("folder", metavar="DIR")
@@ -167,6 +186,22 @@ def _place(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("is empty; give a folder, or leave it away")
     return text
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and text.isascii() and len(text) < 10 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, is {shown(text)}")
+    return int(text)
+
+
+def _levels(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1000:
+        raise argparse.ArgumentTypeError(f"must be grey levels from 0 to 1000, is {shown(text)}")
+    return found
 
 
 def _default_weights() -> str:

@@ -60,6 +60,27 @@ def run_experiment(options: Namespace) -> int:
     return _draw(out)
 
 
+def show_status(options: Namespace) -> None:
+    """``fmi status``: how far the run in a folder has come."""
+    import json
+
+    from .runs.status import lines, report
+
+    found = report(options.folder)
+    print(json.dumps(found, indent=2) if options.json else "\n".join(lines(found)))
+
+
+def verify_cells(options: Namespace) -> int:
+    """``fmi verify``: a line for each cell that was computed again. Returns 1 where one is too far from what is stored."""
+    from .runs.verify import line, verify
+
+    worst = 0.0
+    for found in verify(options.folder, options.cells, options.seed, options.weights, options.images, options.device):
+        print(line(found), flush=True)
+        worst = max(worst, found.levels)
+    return 1 if worst > options.within else 0
+
+
 def plot_figure(options: Namespace) -> int:
     """``fmi plot``: draws the figure of a finished run again. Returns 1 where cells failed or are missing, else 0."""
     return _draw(options.folder)

@@ -65,6 +65,19 @@ def _lock_file(folder: Path) -> Iterator[TextIO]:
         yield lock
 
 
+def occupant(folder: AnyPath) -> str | None:
+    """Who is computing in a run's folder now, as its lock says; None where nobody is."""
+    try:
+        with open(Path(folder) / ".lock", encoding="utf-8", errors="replace") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read(200) or "another run"
+    except OSError:
+        pass
+    return None
+
+
 def _check_same(folder: Path, lock: TextIO) -> None:
     """Raises InputError unless the folder still has the lock that is held."""
     held = os.fstat(lock.fileno())

@@ -36,8 +36,12 @@ def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for record in records:
         if "machine" in record and "failed" not in record:
-            one = record["machine"]
-            instructions = ", ".join(one["instructions"]) or "no special instructions"
-            words = f"{one['processor']} ({instructions}; threads: {one['threads']})"
-            found[words] = found.get(words, 0) + 1
+            one = words(record["machine"])
+            found[one] = found.get(one, 0) + 1
     return found
+
+
+def words(found: Mapping[str, Any]) -> str:
+    """A machine, as ``machine`` describes it, in words."""
+    instructions = ", ".join(found["instructions"]) or "no special instructions"
+    return f"{found['processor']} ({instructions}; threads: {found['threads']})"

@@ -14,12 +14,12 @@ from ..experiment.experiment import Experiment
 from ..files import store
 from ..machine.aliases import AnyPath
 from ..weights.canonical import read_weights
-from .compute import NO_MEMORY, Given
+from .compute import NO_MEMORY
 from .finished import finish, read_cell
 from .jobs import Pool
 from .materials import Files, Materials, gather
 from .plan import plan_of, specify, write_plan
-from .worker import Answer, Done, Failed, Lacking, Task, versions, work
+from .worker import Answer, Done, Failed, Lacking, Task, task_of, versions, work
 
 TRIES = 2  # workers that may die of a cell before it counts as failed
 PATIENCE = 1.0  # seconds after which ``on_wait`` is called again
@@ -127,10 +127,7 @@ class _Run:
                 left_behind = store.read_array(self._order.out, cell.predecessor, "evaluated")
             except InputError as error:
                 return Failed(str(error), {})
-        one = self._materials
-        given = Given(one.experiment, cell, one.shown[cell.image, cell.style], left_behind)
-        weights = one.weights if cell.layers else None
-        return Task(given, weights, one.device, one.experiment.threads or 1, one.precision, self._versions)
+        return task_of(self._materials, cell, left_behind)
 
     def receive(self, waiting: _Waiting, future: Future[Answer]) -> _Waiting | None:
         """Stores what has come of a task. Returns it where it has to be computed again."""

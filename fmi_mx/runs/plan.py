@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import InputError
 from ..experiment.cell import Cell, cells
-from ..experiment.experiment import Experiment, as_data
+from ..experiment.experiment import Experiment, as_data, from_data
 from ..experiment.filters import filters_of
 from ..files import store, whole
 from ..files.finding import image_name
+from ..files.plain_yaml import read_text
+from ..files.readers import Reader, choice, list_of, mapping, number, read_keys, text
 from ..machine.aliases import AnyPath
+from ..machine.precision import PRECISIONS
+from ..network.vgg19 import WIDTHS
 from .materials import Materials
 
 _STREAMS = 2  # how cells draw random numbers: by purpose; version 0.1 drew v behind the initial image
+LARGEST = 10**8  # bytes of a plan.json
 # Keys of an experiment that say which cells there are, and nothing of any one of them.
 _CHOOSING = ("figure", "images", "credits", "layers", "filters", "draws", "styles", "losses")
 
@@ -76,3 +83,35 @@ def write_plan(folder: AnyPath, plan: Plan) -> None:
         "precision": plan.precision,
     }
     whole.write_json(Path(folder) / "plan.json", content)
+
+
+def read_plan(folder: AnyPath) -> Plan:
+    """The plan in a run's folder. Raises InputError where there is none, or none that a run of this version wrote."""
+    again = f"first `fmi run EXPERIMENT.yaml --out {folder}`"
+    try:
+        content = json.loads(read_text(Path(folder) / "plan.json", LARGEST))
+        content = read_keys(mapping(content), _SCHEMA)
+        experiment = from_data(content["experiment"])
+        if not set(experiment.images + (experiment.styles or ())) <= set(content["images"]):
+            raise InputError("images: lacks an image of the experiment")
+        if content["width"] not in (None, *WIDTHS):
+            raise InputError(f"width: must be {' or '.join(map(str, WIDTHS))}")
+    except InputError as error:
+        raise InputError(f"{folder} holds no run of this version (plan.json: {error}); {again}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{folder} holds no run (plan.json is damaged); {again}") from error
+    return Plan(experiment, content["images"], content["weights"], content["width"], content["precision"])
+
+
+def _or_none(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+_SCHEMA = {
+    "experiment": mapping,
+    "cells": list_of(lambda value: [text(value)]),
+    "images": lambda value: {text(name): text(digest) for name, digest in mapping(value).items()},
+    "weights": _or_none(text),
+    "width": _or_none(number(0, above=True, high=1)),
+    "precision": _or_none(choice(*PRECISIONS)),
+}

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError, as_line
+from ..experiment.cell import Cell
 from ..files.images import png_bytes
 from ..machine.aliases import Arrays
 from ..machine.devices import Device, as_seen, context
@@ -19,7 +20,7 @@ from ..machine.processor import machine
 from ..network.vgg19 import vgg19
 from ..weights.canonical import read_weights, weights_digest
 from .compute import NO_MEMORY, CellFailed, Given, Network, compute
-from .materials import Weights
+from .materials import Materials, Weights
 
 KEPT = 2  # weights that a worker keeps on its device; the claims go to and fro between two
 
@@ -36,6 +37,14 @@ class Task(NamedTuple):
     precision: str | None
     versions: dict[str, str]
     arrays: dict[str, np.ndarray] | None = None
+
+
+def task_of(materials: Materials, cell: Cell, left_behind: np.ndarray | None = None) -> Task:
+    """A cell as a task. left_behind: see ``Given``."""
+    experiment = materials.experiment
+    given = Given(experiment, cell, materials.shown[cell.image, cell.style], left_behind)
+    weights = materials.weights if cell.layers else None
+    return Task(given, weights, materials.device, experiment.threads or 1, materials.precision, versions())
 
 
 class Done(NamedTuple):

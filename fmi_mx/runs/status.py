@@ -1,0 +1,148 @@
+"""How far a run has come, out of its folder alone."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..experiment.cell import Cell, cells
+from ..files import store
+from ..machine.aliases import AnyPath
+from ..machine.processor import kinds
+from ..network.vgg19 import multiply_adds
+from .finished import listed, read_cell
+from .plan import Plan, read_plan, specify
+
+LATEST = 50  # cells whose pace is taken
+
+
+class Status(NamedTuple):
+    """A run's plan, its cells, and the records of those that are done. failed: name -> why. missing: names."""
+
+    plan: Plan
+    cells: list[Cell]
+    done: dict[str, dict[str, Any]]
+    failed: dict[str, str]
+    missing: list[str]
+
+
+def read_status(folder: AnyPath) -> Status:
+    """What is there of a run, whatever another one is doing in its folder now. A cell is done where it is stored whole and
+    as the plan specifies it. Raises InputError as ``read_plan``."""
+    plan = read_plan(folder)
+    status = Status(plan, cells(plan.experiment, plan.width or 1), {}, {}, [])
+    for cell in status.cells:
+        record = read_cell(folder, cell.name)
+        before = status.done.get(cell.predecessor) if cell.predecessor else None
+        fits = record is not None and (cell.predecessor is None or before is not None)
+        if record is None or (fits and record["specification"] != specify(plan, cell, before)):
+            status.missing.append(cell.name)
+        elif "failed" in record:
+            status.failed[cell.name] = record["failed"]
+        elif fits:
+            status.done[cell.name] = record
+        else:
+            status.missing.append(cell.name)
+    return status
+
+
+def report(folder: AnyPath) -> dict[str, Any]:
+    """``fmi status --json``: counts, names, passes and seconds by layer, machines, versions, and seconds that are left."""
+    status = read_status(folder)
+    records = list(status.done.values())
+    return {
+        "figure": status.plan.experiment.figure,
+        "cells": len(status.cells),
+        "done": len(status.done),
+        "failed": status.failed,
+        "missing": status.missing,
+        "silent": [name for name, record in status.done.items() if record.get("silent")],
+        "layers": _by_layer(status),
+        "machines": kinds(records),
+        "precision": status.plan.precision,
+        "versions": _counted(", ".join(f"{key} {one}" for key, one in record["versions"].items()) for record in records),
+        "seconds_left": seconds_left(folder, status),
+        "occupant": store.occupant(folder),
+    }
+
+
+def _by_layer(status: Status) -> dict[str, dict[str, float]]:
+    """layer -> cells, done, and of those that are descents the mean passes and seconds."""
+    found: dict[str, dict[str, float]] = {}
+    for cell in status.cells:
+        if not cell.layers:
+            continue
+        row = found.setdefault(cell.layers[-1], {"cells": 0, "done": 0, "passes": 0, "seconds": 0})
+        row["cells"] += 1
+        record = status.done.get(cell.name)
+        if record:
+            row["done"] += 1
+            row["passes"] += record.get("passes", 0)
+            row["seconds"] += record.get("seconds", 0)
+    for row in found.values():
+        row["passes"] /= max(row["done"], 1)
+        row["seconds"] /= max(row["done"], 1)
+    return found
+
+
+def seconds_left(folder: AnyPath, status: Status) -> float | None:
+    """How long the rest takes at the pace at which the latest cells came, by arithmetic: a pass to relu5_2 costs several of
+    one to relu1_2. None where fewer than two cells are there."""
+    waiting = [cell for cell in status.cells if cell.name not in status.done]
+    if not waiting:
+        return 0.0
+    came = sorted((_stored(folder, cell), cell) for cell in status.cells if cell.name in status.done and cell.layers)
+    latest = came[-LATEST:]
+    if len(latest) < 2 or latest[-1][0] <= latest[0][0]:
+        return None
+    passes = statistics.mean(record["passes"] for record in status.done.values() if "passes" in record)
+    work = sum(_work(cell) * status.done[cell.name].get("passes", 1) for _, cell in latest[1:])
+    return passes * sum(map(_work, waiting)) / work * (latest[-1][0] - latest[0][0])
+
+
+def _stored(folder: AnyPath, cell: Cell) -> float:
+    try:
+        return (Path(folder) / "cells" / f"{cell.name}.json").stat().st_mtime
+    except OSError:  # another run is replacing it
+        return 0.0
+
+
+def _work(cell: Cell) -> float:
+    return max(map(multiply_adds, cell.layers), default=0.0)
+
+
+def _counted(words: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in words:
+        found[one] = found.get(one, 0) + 1
+    return found
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """The report, to be read."""
+    counts = (
+        f"{found['done']} of {found['cells']} cells done, {len(found['failed'])} failed, {len(found['missing'])} missing"
+    )
+    silent = f"; {len(found['silent'])} silent" if found["silent"] else ""
+    said = [f"{found['figure']}: {counts}{silent}"]
+    said += [f"failed: {name}: {reason}" for name, reason in list(found["failed"].items())[:10]]
+    said += [f"missing: {listed(found['missing'])}"] if found["missing"] else []
+    for layer, row in found["layers"].items():
+        means = f", {row['passes']:.0f} passes and {row['seconds']:.1f} s a cell" if row["passes"] else ""
+        said.append(f"{layer}: {row['done']} of {row['cells']}{means}")
+    for what in ("machines", "versions"):
+        several = f" ({len(found[what])} kinds, whose last digits differ)" if len(found[what]) > 1 else ""
+        said += [f"{what}: {'; '.join(f'{count} on {words}' for words, count in found[what].items())}{several}"]
+    said.append(f"in the folder now: {found['occupant'] or 'nobody'}")
+    left = found["seconds_left"]
+    if found["missing"] or found["failed"]:
+        known = "not known yet" if left is None else f"{_duration(left)}, at the pace of the latest cells"
+        said.append(f"time left: {known}")
+    return said
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else f"{seconds:.0f} s"
