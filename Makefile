@@ -4,6 +4,7 @@ WEIGHTS ?= $(or $(FMI_WEIGHTS),model/vgg19.params)
 IMAGES  ?= $(or $(FMI_IMAGES),experiments/images)
 PANELS  ?= experiments/panels
 DEVICE  ?= $(or $(FMI_DEVICE),auto)
+JOBS    ?= $(or $(FMI_JOBS),auto)
 OUT     ?= figures
 SET     ?=
 EXTRA   ?=
@@ -58,7 +59,7 @@ help:
 	@echo "make doctor    what this machine has, and what is missing"
 	@echo "make bench     what a pass costs, and how long each optimiser takes to the authors' loss: half an hour"
 	@echo "make setup | model | images | panels | clean"
-	@echo "Variables: WEIGHTS=FILE IMAGES=DIR PANELS=DIR DEVICE=auto|cpu|gpu|gpu:N OUT=DIR SET=\"KEY=VALUE ...\" EXTRA=cpu|cu112 PYTHON=..."
+	@echo "Variables: WEIGHTS=FILE IMAGES=DIR PANELS=DIR DEVICE=auto|cpu|gpu|gpu:N JOBS=auto|N OUT=DIR SET=\"KEY=VALUE ...\" EXTRA=cpu|cu112 PYTHON=..."
 
 setup: $(INSTALLED)
 
@@ -78,18 +79,18 @@ images: setup
 $(filter-out fig2,$(FIGURES)): model
 
 $(FIGURES): images
-	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
+	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) --jobs "$(JOBS)" $(foreach s,$(SET),--set "$(s)")
 
 figures: $(FIGURES)
 
 demo: setup
 	for figure in fig3 fig4 fig5; do \
 		$(FMI) run experiments/$$figure.yaml --set preset=demo --out "$(OUT)/demo/$$figure" \
-			--weights model/small.params --images "$(IMAGES)" --device "$(DEVICE)" $(foreach s,$(SET),--set "$(s)") || exit; \
+			--weights model/small.params --images "$(IMAGES)" --device "$(DEVICE)" --jobs "$(JOBS)" $(foreach s,$(SET),--set "$(s)") || exit; \
 	done
 
 claims: model images
-	$(FMI) claims experiments/claims.yaml --out "$(OUT)" $(OPTIONS) $(foreach s,$(SET),--set "$(s)")
+	$(FMI) claims experiments/claims.yaml --out "$(OUT)" $(OPTIONS) --jobs "$(JOBS)" $(foreach s,$(SET),--set "$(s)")
 
 # Before hours of computing what is to be laid beside it.
 PANEL_THERE = @test -f "$(PANELS)/$(PANEL_$*)" || { echo "$(PANELS) has no $(PANEL_$*); give another with PANELS=DIR" >&2; exit 2; }
@@ -101,7 +102,7 @@ compare: $(COMPARISONS)
 
 $(COMPARISONS): compare-%: panels model images
 	$(PANEL_THERE)
-	$(FMI) run experiments/$*.yaml --out "$(OUT)/$(RUN_$*)" $(OPTIONS) $(foreach s,$(SETTINGS_$*) $(SET),--set "$(s)")
+	$(FMI) run experiments/$*.yaml --out "$(OUT)/$(RUN_$*)" $(OPTIONS) --jobs "$(JOBS)" $(foreach s,$(SETTINGS_$*) $(SET),--set "$(s)")
 	$(FMI) compare "$(OUT)/$(RUN_$*)" "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
 settings: $(TRIALS)

@@ -21,9 +21,9 @@ from .worker import Done, task_of, work
 
 
 class Verdict(NamedTuple):
-    """A cell that was computed again. same: whether all its bytes are as stored. levels: the largest difference of a value of
-    the image, in grey levels; of the PNG where the image is not kept. loss: the difference of the last loss over the stored
-    one. then, now: the machines, in words."""
+    """A cell that was computed again. same: whether all its bytes are as stored. levels: the largest difference of a value
+    of the image, in grey levels; of the PNG where the image is not kept. loss: the difference of the last loss over the
+    stored one. then, now: the machines, in words."""
 
     name: str
     same: bool
