@@ -113,13 +113,13 @@ normalised: model images
 
 $(TRIALS): settings-%: panels normalised
 	$(PANEL_THERE)
-	for source in paper authors; do for pool in avg max; do for network in oxford normalised; do \
+	for network in oxford normalised; do \
 		test $$network = oxford && weights="$(WEIGHTS)" || weights="$(NORMALISED)"; \
-		$(FMI) run experiments/$*.yaml --out "$(OUT)/settings/$*/$$source.$$pool.$$network" --weights "$$weights" \
-			--images "$(IMAGES)" --device "$(DEVICE)" $(foreach s,$(TRIED_$*) $(SET),--set "$(s)") \
-			--set $(KEY_$*)=$$source --set pool=$$pool || exit; \
-	done; done; done
-	$(FMI) compare "$(OUT)/settings/$*"/*/ "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
+		$(FMI) run experiments/$*.yaml --out "$(OUT)/settings/$*/$$network" --weights "$$weights" --images "$(IMAGES)" \
+			--device "$(DEVICE)" --jobs "$(JOBS)" $(foreach s,$(TRIED_$*) $(SET),--set "$(s)") \
+			--sweep "$(KEY_$*)=[paper,authors]" --sweep "pool=[avg,max]" || exit; \
+	done
+	$(FMI) compare "$(OUT)/settings/$*"/*/*/ "$(PANELS)/$(PANEL_$*)" --weights "$(WEIGHTS)" --device "$(DEVICE)"
 
 test: setup
 	$(VENV)/bin/pytest -n auto

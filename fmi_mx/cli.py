@@ -82,6 +82,15 @@ def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("experiment", metavar="EXPERIMENT.yaml")
     command.add_argument("--out", metavar="DIR", type=_place, help="run folder (default: figures/NAME)")
     _add_overrides(command)
+    command.add_argument(
+        "--sweep",
+        metavar="KEY=[VALUE,...]",
+        action="append",
+        default=[],
+        help="the experiment with each of these values; several keys in every combination, each in a folder of its own",
+    )
+    command.add_argument("--beside", metavar="COMBINATION", help="of a sweep, to which distances are (default: the first)")
+    command.add_argument("--yes", action="store_true", help="compute a sweep of more than 10,000 cells")
     _add_materials(command)
     _add_jobs(command)
     command.set_defaults(command=commands.run_experiment)

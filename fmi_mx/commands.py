@@ -9,33 +9,34 @@ from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import InputError, shown
+from .errors import InputError, nearest, shown
 from .files.plain_yaml import read_yaml
 from .machine.aliases import AnyPath
 
+CELLS_OF_A_SWEEP = 10_000  # that are computed without --yes
 ROOT = Path(__file__).resolve().parent.parent  # the clone, where the package was installed from one
 
 
-def _overrides(pairs: Iterable[str]) -> dict[str, object]:
-    """Each ``KEY=VALUE`` as a key and its value, read as YAML."""
+def _overrides(pairs: Iterable[str], option: str = "--set") -> dict[str, object]:
+    """Each ``KEY=VALUE`` of an option as a key and its value, read as YAML."""
     values: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise InputError(f"--set takes KEY=VALUE, is {shown(pair)}")
+            raise InputError(f"{option} takes KEY=VALUE, is {shown(pair)}")
         if key in values:
-            raise InputError(f"--set {shown(pair)}: the key {shown(key)} is set twice; set it once")
+            raise InputError(f"{option} {shown(pair)}: the key {shown(key)} is set twice; set it once")
         try:
             values[key] = read_yaml(value)
         except InputError as error:
-            raise InputError(f"--set {shown(pair)}: {error}") from error
+            raise InputError(f"{option} {shown(pair)}: {error}") from error
     return values
 
 
 def run_experiment(options: Namespace) -> int:
-    """``fmi run``: computes what is missing of an experiment and draws its figure, whose path it prints. Returns 1 where
-    cells failed, else 0."""
-    from .experiment.experiment import load_experiment
+    """``fmi run``: computes what is missing of an experiment, or of every combination of a sweep, and draws the figures,
+    whose paths it prints. Returns 1 where cells failed, else 0."""
+    from .experiment.grid import load_grid
     from .figure import draw
     from .machine.devices import find_device
     from .machine.precision import remark
@@ -44,20 +45,42 @@ def run_experiment(options: Namespace) -> int:
     from .runs.materials import remarks
     from .runs.run import compute_all
 
-    experiment = load_experiment(options.experiment, **_overrides(options.overrides))
-    out = Path(options.out or Path("figures") / experiment.figure)
-    draw.check_place(out)
-    if experiment.precision:
-        sys.stderr.write(remark(experiment.precision, find_device(options.device)))
-    for line in remarks(experiment, options.images):
-        print(line, file=sys.stderr)
-    order = Order(experiment, out, options.weights, options.images)
-    (records,) = compute_all([order], options.device, options.jobs, sys.stderr)
-    machines = kinds(records)
+    grid = load_grid(options.experiment, _overrides(options.overrides), _overrides(options.sweep, "--sweep"))
+    out = Path(options.out or Path("figures") / grid[0].experiment.figure)
+    swept = bool(grid[0].name)
+    beside = _check_sweep(options, [one.name for one in grid], out) if swept else ""
+    orders = [Order(one.experiment, out / one.name if swept else out, options.weights, options.images) for one in grid]
+    said: dict[str, None] = {}
+    for order in orders:
+        draw.check_place(order.out if not swept else out)
+        if order.experiment.precision:
+            said[remark(order.experiment.precision, find_device(options.device))] = None
+        said.update({f"{line}\n": None for line in remarks(order.experiment, options.images)})
+    sys.stderr.write("".join(said))
+    most = None if options.yes or not swept else CELLS_OF_A_SWEEP
+    records = compute_all(orders, options.device, options.jobs, sys.stderr, most)
+    machines = kinds([record for found in records for record in found])
     if len(machines) > 1:
         counted = "; ".join(f"{count} on {words}" for words, count in machines.items())
         print(f"cells of {len(machines)} kinds of machine, whose last digits differ: {counted}", file=sys.stderr)
-    return _draw(out)
+    code = max(_draw(order.out) for order in orders)
+    if swept:
+        from .figure.table import write_table
+
+        write_table(out, grid, records, beside)
+        print(f"{out}.md {out}.json")
+    return code
+
+
+def _check_sweep(options: Namespace, names: list[str], out: Path) -> str:
+    """Raises InputError where a sweep cannot be in a folder. Returns the name of the combination that others are laid
+    beside."""
+    if (out / "run.json").exists() or (out / "plan.json").exists():
+        raise InputError(f"output folder {out} has a run that is no sweep; give another with --out")
+    beside = options.beside or names[0]
+    if beside not in names:
+        raise InputError(f"--beside {shown(beside)} is no combination of this sweep{nearest(beside, names)}")
+    return beside
 
 
 def show_status(options: Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,15 +78,22 @@ def load_experiment(path: AnyPath, /, **overrides: Any) -> Experiment:
     path = Path(path)
     try:
         data = read_data(path)
-        if "preset" in data:
-            raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
-        if "descent" in data and "method" not in data:
-            raise InputError(f"is a descent; an experiment has it by its key descent: {path.stem}")
-        data = _complete(data)
-        lay_over(data, overrides, _KEYS)
-        return from_data(data)
+        if "sweep" in data:
+            raise InputError("has the key sweep, and so is many experiments; `fmi run` computes them")
+        return from_file(data, path, overrides)
     except InputError as error:
         raise InputError(f"experiment {as_line(str(path))}: {error}") from error
+
+
+def from_file(data: dict[str, Any], path: Path, overrides: Mapping[str, Any]) -> Experiment:
+    """The ``Experiment`` of what is in a file, which is changed. overrides, raises: as of ``load_experiment``."""
+    if "preset" in data:
+        raise InputError(f"is a preset; lay it over an experiment with --set preset={path.stem}")
+    if "descent" in data and "method" not in data:
+        raise InputError(f"is a descent; an experiment has it by its key descent: {path.stem}")
+    data = _complete(data)
+    lay_over(data, overrides, _KEYS)
+    return from_data(data)
 
 
 def from_data(data: object) -> Experiment:

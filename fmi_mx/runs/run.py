@@ -41,13 +41,18 @@ def run(
         return run_all([order], materials, place, on_cell)[0]
 
 
-def compute_all(orders: Sequence[Order], device: str, jobs: str, stream: TextIO) -> list[list[Record]]:
+def compute_all(
+    orders: Sequence[Order], device: str, jobs: str, stream: TextIO, most: int | None = None
+) -> list[list[Record]]:
     """``run`` of several experiments, in one pool and with one progress.
 
-    jobs: see ``count_of``. stream: where progress goes. Raises InputError as ``run``, and where the experiments ask for
-    different numbers of threads.
+    jobs: see ``count_of``. stream: where progress goes. most: cells that there may be. Raises InputError as ``run``, where
+    the experiments ask for different numbers of threads, and where there are more cells.
     """
     materials = prepare(orders, device)
+    count = sum(len(one.cells) for one in materials)
+    if most is not None and count > most:
+        raise InputError(f"the sweep has {count} cells, more than {most}; --yes computes them all the same")
     threads = sorted({order.experiment.threads or 1 for order in orders})
     if len(threads) > 1:
         raise InputError(f"threads: runs side by side have one number, not {' and '.join(map(str, threads))}")
