@@ -32,8 +32,8 @@ class Source(NamedTuple):
 def read_source(folder: AnyPath) -> Source:
     """Raises InputError as ``read_run``."""
     finished = read_run(folder)
-    found = {cell.name: cell for cell in cells(from_data(finished.experiment))}
-    return Source(Path(folder), finished, {name: found[name] for name in finished.specifications if name in found})
+    found = [cell for cell in cells(from_data(finished.experiment)) if cell.name in finished.specifications]
+    return Source(Path(folder), finished, {cell.name: cell for cell in found})
 
 
 def picture_of(source: Source, name: str) -> np.ndarray | None:
