@@ -220,7 +220,9 @@ def test_a_gallery_that_is_not_finished_leaves_nothing_and_a_killed_one_is_swept
     made(run, tmp_path / "out")
     before = (tmp_path / "out" / "data.js").stat().st_mtime_ns
     assert not left.exists()
-    monkeypatch.setattr(gallery, "write_page", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        gallery, "write_page", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(OSError, match="No space"):
         made(run, tmp_path / "out")
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]

@@ -279,6 +279,7 @@ const gallery = (() => {
     say("");
     if (history.state === null) history.replaceState(Date.now() + Math.random(), "");
     entry = history.state;
+    positions[entry] = positions[entry] || 0;
     try {
       if (page && page[1]) await load(page[1]);
     } catch (error) {
@@ -308,9 +309,9 @@ const gallery = (() => {
       return name && parts.length ? `#${encodeURIComponent(name)}` : null;
     }
     const named = run.layers.find((layer) => parts.some((part) => layer.name === part || layer.name === `relu${part}`));
-    const layer = named || layerOf(wanted().split(".")[0]);
     const digits = parts.map((part) => /^f?(\d+)$/.exec(part)).filter(Boolean).pop();
-    if (!layer || (!named && !digits)) return null;
+    const layer = named || (digits && parts.length === 1 && layerOf(wanted().split(".")[0])); // a number: of the layer at hand
+    if (!layer) return null;
     const index = digits ? layer.filters.indexOf(Number(digits[1])) : -1;
     return digits ? (index < 0 ? null : link(layer, index)) : `#${layer.name}`;
   }
