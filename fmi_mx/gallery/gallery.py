@@ -35,6 +35,9 @@ def make(folder: AnyPath, out: AnyPath | None, images: AnyPath, say: Callable[[s
     for image in source.finished.experiment["images"]:
         if image not in contents:
             say(f"{image_name(image)}: no content image in {images} is the one that the run had, so none is shown")
+    unmeasured = sum("measures" not in record for record in source.finished.records.values())
+    if unmeasured and source.finished.experiment["method"] == "fmi":
+        say(f"{unmeasured} pictures to be measured; one of 512 pixels takes some seconds")
     with replaced(out) as place:
         _write(source, contents, place, say)
     return out / "index.html", source.finished

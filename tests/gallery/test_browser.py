@@ -22,8 +22,8 @@ class Page:
     def __init__(self, driver):
         self.driver = driver
 
-    def open(self, folder, name="", width=1280, dark=False):
-        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    def open(self, folder, name="", width=1280, dark=False, height=800):
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
@@ -219,7 +219,7 @@ def test_a_name_is_found_and_a_wrong_one_said(page, filters):
 
 
 def test_keys_alone_lead_in_and_back_to_where_one_was(page, filters):
-    page.open(filters, width=360)
+    page.open(filters, width=360, height=400)
     reached, outlines = [], set()
     for _ in range(7):
         page.press("TAB")
@@ -238,13 +238,13 @@ def test_keys_alone_lead_in_and_back_to_where_one_was(page, filters):
         "[...document.querySelectorAll('#filters li')].filter((one, _, all) => one.offsetTop === all[0].offsetTop).length"
     )
     assert chosen == f"#relu3_1.f{1 + columns:03d}"
-    scrolled = page.run("window.scrollY")
+    scrolled = page.wait("window.scrollY")
     page.press("ENTER")
     page.heading(f"relu3_1 filter {1 + columns}")
     assert page.run("window.scrollY") == 0
     page.driver.back()
     page.wait("document.activeElement.hash === arguments[0]", chosen)
-    assert page.run("window.scrollY") == scrolled
+    page.wait("window.scrollY === arguments[0]", scrolled)
 
 
 @pytest.mark.parametrize("kind", ["filters", "transfer"])
@@ -258,6 +258,7 @@ def test_every_control_and_picture_has_a_name(page, kind, request):
         assert [one.get_attribute("outerHTML") for one in found if not one.accessible_name] == []
         assert page.run("[...document.images].every((one) => one.hasAttribute('alt'))")
         assert page.run("document.querySelectorAll('main > section:not([hidden]) h1').length") == 1
+    assert page.all("#wanted")[0].accessible_name == ("Layer and filter" if kind == "filters" else "Picture")
     assert len(page.all("[aria-live=polite]")) >= 1
     assert page.run("document.documentElement.lang") == "en"
 
