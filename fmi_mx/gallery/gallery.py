@@ -53,7 +53,8 @@ def _write(source: Source, contents: Mapping[str, np.ndarray], place: Path, say:
     (place / "experiment.yaml").write_text(text + "\n", encoding="utf-8")
     facts = {"title": experiment["figure"], "experiment": experiment, "width": Fraction(finished.width),
              "count": len(finished.specifications), "failed": len(finished.failed), "missing": len(finished.missing),
-             "images": [image_name(image) for image in experiment["images"]], "weights": _weights(source)}  # fmt: skip
+             "images": [image_name(image) for image in experiment["images"]], "weights": _weights(source),
+             "unseen": [image_name(image) for image in experiment["images"] if image not in contents]}  # fmt: skip
     write_page(place, "filters.html" if filters else "grid.html", **facts, **said)
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..figure.layouts import LAYOUTS, Blank
+from ..figure.layouts import LAYOUTS, Blank, maps_parts
+from ..files import store
 from ..files.finding import image_name
 from ..files.images import fitted
 from .again import cell_command
@@ -37,7 +38,7 @@ def grid_pages(source: Source, contents: Mapping[str, np.ndarray], place: Path) 
     cells = {name: facts_of(source, name) for name in source.cells}
     for name, cell in source.cells.items():
         cells[name]["command"] = cell_command(source.finished.experiment, cell, source.finished.width)
-        cells[name]["image"] = image_name(cell.image)
+        cells[name]["image"] = image_name(cell.style if cell.style and cell.method == "picture" else cell.image)
         cells[name]["pictured"] = None if cell.method == "picture" else found.get(cell.image)
     names = list(source.cells)
     for sheet, first in enumerate(range(0, len(names), A_SHEET)):
@@ -50,7 +51,7 @@ def _draw(source: Source, place: Path, number: int, names: list[str], cells: dic
     height, width, height of the sheet, width), and ``large``, a file."""
     sheet = Sheet(len(names), (SMALL, SMALL))
     for position, name in enumerate(names):
-        picture = picture_of(source, name)
+        picture = _picture(source, name)
         if picture is None:
             cells[name].setdefault("lacks", "missing")
             continue
@@ -61,6 +62,19 @@ def _draw(source: Source, place: Path, number: int, names: list[str], cells: dic
             cells[name]["large"] = f"pictures/{number * A_SHEET + position}.jpg"
             write_picture(place / cells[name]["large"], fitted(picture, large))
     sheet.write(place / "sheets" / f"{number}.jpg")
+
+
+def _picture(source: Source, name: str) -> np.ndarray | None:
+    """A cell's picture. Of Fig. 1, whose cells have the content image as theirs, the feature maps: above as they are, below
+    behind Eq. (2)."""
+    picture, cell = picture_of(source, name), source.cells[name]
+    if picture is None or cell.method != "maps":
+        return picture
+    alone = {**source.finished.experiment, "images": [cell.image], "layers": list(cell.layers)}
+    parts = maps_parts(alone, lambda name, key: store.read_array(source.folder, name, key))
+    rows = [[np.pad(one, [(0, 2), (0, 2), (0, 0)]) for _, one in row if isinstance(one, np.ndarray)]
+            for part in parts for _, row in part.rows]  # fmt: skip
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
 def _parts(source: Source) -> list[Part]:

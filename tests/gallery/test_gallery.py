@@ -79,6 +79,7 @@ def test_the_small_pictures_stand_where_the_page_looks_for_them(run):
 def test_the_first_page_names_the_layers_with_their_counts(run):
     place, _ = made(run, run.parent / "first")
     html = (place / "index.html").read_text(encoding="utf-8")
+    assert "not found, so that none is shown: one, two." in html
     for layer in LAYERS:
         link = re.search(rf'<a href="#{layer}">(.*?)</a>', html, re.S)[1]
         assert "10 filters" in link
@@ -165,6 +166,19 @@ def again(command, place):
     assert (program, verb) == ("fmi", "run")
     return load_experiment(place / path, **{key: json.loads(value) if key != "layers" else value[1:-1].split(", ")
                                             for key, value in settings})  # fmt: skip
+
+
+def test_a_cell_of_fig_1_shows_its_feature_maps(tmp_path):
+    values = {"images": ["one"], "layers": ["relu2_1"], "filters": "0-2"}
+    experiment = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml", **values))
+    maps = {"before": np.array([0, 1, 2.0])[:, None, None] * np.ones((3, 4, 5)), "after": np.zeros((3, 4, 5))}
+    name = "one.relu2_1.maps"
+    place, _ = made(finished_run(tmp_path / "run", experiment, textures([name]), arrays={name: maps}))
+    top, left, height, width = data_of(place / "data.js")[0]["cells"][name]["small"][1:5]
+    found = cv2.imread(str(place / "sheets" / "0.jpg"))[top : top + height, left : left + width]
+    levels = [found[height // 4, width * column // 6, 1] for column in (1, 3, 5)]
+    assert levels == pytest.approx([0, 128, 255], abs=12)
+    assert found[3 * height // 4].max() < 20
 
 
 def test_the_command_for_a_cell_quotes_its_images(tmp_path):

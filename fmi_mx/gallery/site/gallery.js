@@ -185,11 +185,12 @@ const gallery = (() => {
 
   function describe(columns) {
     byId("pictures").replaceChildren(...columns.flatMap((one) => {
-      const figures = [figure(one, `from ${one.name}`)];
+      const figures = [figure(one, one.command === null ? one.name : `from ${one.name}`)]; // null: an image, no result
       if (one.pictured) figures.unshift(make("figure", {}, make("img", { src: one.pictured, alt: `Content image ${one.name}` }),
         make("figcaption", {}, `content: ${one.name}`)));
       return figures;
     }));
+    document.querySelector(".beside").hidden = columns.every((one) => !one.passes);
     const keys = NUMBERS.filter(([key]) => columns.some((one) => one[key] !== null && one[key] !== undefined));
     const head = make("thead", {}, make("tr", {}, make("td"), ...columns.map((one) => make("th", { scope: "col" }, one.name))));
     byId("numbers").replaceChildren(head, ...keys.map(([key, word]) => row(word, columns.map((one) => written(key, one[key])))));
@@ -207,7 +208,7 @@ const gallery = (() => {
   }
 
   function curve(columns) {
-    if (!columns.length) return make("p", {}, "No descent.");
+    if (!columns.length) return make("p", {}, "No curve is kept.");
     const [width, height, left, bottom] = [320, 170, 56, 20];
     const low = Math.min(...columns.map((one) => one.curve[0])), high = Math.max(...columns.map((one) => one.curve[1]));
     const words = columns.map((one) => `${one.name}: ${written("first", one.first)} to ${written("last", one.last)} in ${one.passes} passes`);
@@ -236,7 +237,8 @@ const gallery = (() => {
     point("up", "#start", "all");
     point("after", names[at + 1] && `#${encodeURIComponent(names[at + 1])}`, names[at + 1]);
     describe([{ name: cell.image, alt: name, ...cell }]);
-    byId("again").textContent = cell.command || "This is an image of the run and no result.";
+    byId("again").textContent = cell.command;
+    byId("again").parentElement.hidden = !cell.command;
   }
 
   // Pages, by what stands behind # in the address.
