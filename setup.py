@@ -16,7 +16,7 @@ setup(
     license="Apache-2.0",
     packages=[*find_packages(include=["fmi_mx", "fmi_mx.*"]), "fmi_mx.experiments"],
     package_dir={"fmi_mx.experiments": "experiments"},  # the figures' files and presets, where there is no clone
-    package_data={"fmi_mx": ["py.typed"], "fmi_mx.experiments": ["*.yaml"]},
+    package_data={"fmi_mx": ["py.typed"], "fmi_mx.gallery": ["site/*"], "fmi_mx.experiments": ["*.yaml"]},
     python_requires=">=3.8,<3.13",  # NumPy 1.26, the last that MXNet 1.9.1 works with, has no wheel for 3.13
     install_requires=[
         "numpy>=1.20,<2",  # MXNet 1.9.1 cannot work with NumPy 2
@@ -45,10 +45,13 @@ setup(
             "nvidia-cudnn-cu11==8.9.6.50",
         ],
         "convert": ["h5py>=3", "safetensors>=0.4"],  # Keras files, safetensors; the other formats need nothing more
+        "gallery": ["jinja2>=3"],
         "dev": [
             "import-linter>=2,<3",
             "h5py>=3",
             "safetensors>=0.4",
+            "jinja2>=3",
+            "selenium>=4",  # with Debian's chromium: the gallery's pages in a browser
             "mypy>=1.14,<1.15",  # the last that checks for Python 3.8
             "types-PyYAML",
             "types-requests",

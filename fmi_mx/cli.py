@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
-    """run, status, verify, plot, claims, compare."""
+    """run, status, verify, plot, gallery, claims, compare."""
     command = groups.add_parser("run", help="compute the cells of an experiment and draw its figure")
     command.add_argument("experiment", metavar="EXPERIMENT.yaml")
     command.add_argument("--out", metavar="DIR", type=_place, help="run folder (default: figures/NAME)")
@@ -117,6 +117,12 @@ def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     command = groups.add_parser("plot", help="draw the figure again from the stored cells")
     command.add_argument("folder", metavar="DIR")
     command.set_defaults(command=commands.plot_figure)
+
+    command = groups.add_parser("gallery", help="pages of a run to look at in a browser, without a server or a network")
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--out", metavar="DIR", type=_place, help="where they go (default: DIR/gallery)")
+    _add_images(command)
+    command.set_defaults(command=commands.make_gallery)
 
     command = groups.add_parser("claims", help="test the paper's claims, with intervals and controls")
     command.add_argument("claims", metavar="CLAIMS.yaml", nargs="?", default=str(EXPERIMENTS / "claims.yaml"))

@@ -133,6 +133,19 @@ def _draw(folder: AnyPath) -> int:
     return 1 if finished.failed or finished.missing else 0
 
 
+def make_gallery(options: Namespace) -> int:
+    """``fmi gallery``: makes the pages of a finished run and prints the first. Returns 1 where cells failed or are missing,
+    else 0."""
+    from .gallery.gallery import make
+
+    page, finished = make(options.folder, options.out, options.images, lambda line: print(line, file=sys.stderr, flush=True))
+    print(page)
+    for what, count in (("failed", len(finished.failed)), ("missing", len(finished.missing))):
+        if count:
+            print(f"{count} of {len(finished.specifications)} cells {what}, shown as such", file=sys.stderr)
+    return 1 if finished.failed or finished.missing else 0
+
+
 def assess_claims(options: Namespace) -> None:
     """``fmi claims``: tests the claims and prints the report and its files."""
     from .claims.assess import assess

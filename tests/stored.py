@@ -7,14 +7,15 @@ import cv2
 from fmi_mx.files import store
 
 
-def finished_run(folder, experiment, pictures, failed=(), width=1):
+def finished_run(folder, experiment, pictures, failed=(), width=1, facts=None, arrays=None):
     """Writes a run's folder. experiment: as ``as_data`` gives it. pictures: name of a cell -> uint8 (H, W, 3). failed: names
-    of cells that failed. Returns the folder."""
+    of cells that failed. facts, arrays: name of a cell -> what else its record says, and its arrays. Returns the folder."""
     specifications = {name: {"name": name} for name in (*pictures, *failed)}
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         png = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-        store.save_cell(folder, name, png, {}, {"specification": specifications[name]})
+        record = {"specification": specifications[name], **(facts or {}).get(name, {})}
+        store.save_cell(folder, name, png, (arrays or {}).get(name, {}), record)
     for name in failed:
         store.save_failure(folder, name, {"specification": specifications[name], "failed": "it exploded"})
     digests = {name: store.data_digest(one) for name, one in specifications.items()}
