@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,20 +11,7 @@ from ..errors import InputError
 from ..files import store
 from ..files.images import clipped
 from ..machine.aliases import AnyPath
-from ..measure.colourfulness import colourfulness
-from ..measure.descriptors import Descriptor, describe
-from ..measure.intricacy import intricacy
-
-SURROGATES = 5  # of a picture, as experiments/claims.yaml has it
-
-
-class Measures(NamedTuple):
-    """descriptor: as of ``describe``. intricacy: None where the cell has no image from before clipping and denoising, which
-    make edges of what is faint."""
-
-    descriptor: Descriptor
-    colourfulness: float
-    intricacy: float | None
+from ..measure.measures import Measures, measure
 
 
 def measures_of(folder: AnyPath, record: dict[str, Any], picture: np.ndarray) -> Measures:
@@ -35,8 +22,7 @@ def measures_of(folder: AnyPath, record: dict[str, Any], picture: np.ndarray) ->
         descriptor = {part: store.read_array(folder, name, part) for part in ("colour", "texture")}
         return Measures(descriptor, kept["colourfulness"], kept["intricacy"])
     image = array_or_none(folder, name, "image")
-    intricate = None if image is None else intricacy(clipped(image), SURROGATES, _generator(name))
-    return Measures(describe(picture), colourfulness(picture), intricate)
+    return measure(picture, None if image is None else clipped(image), _generator(name))
 
 
 def array_or_none(folder: AnyPath, name: str, array: str) -> np.ndarray | None:

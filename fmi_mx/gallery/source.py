@@ -32,7 +32,8 @@ class Source(NamedTuple):
 def read_source(folder: AnyPath) -> Source:
     """Raises InputError as ``read_run``."""
     finished = read_run(folder)
-    found = [cell for cell in cells(from_data(finished.experiment)) if cell.name in finished.specifications]
+    every = cells(from_data(finished.experiment), finished.width)
+    found = [cell for cell in every if cell.name in finished.specifications]
     return Source(Path(folder), finished, {cell.name: cell for cell in found})
 
 

@@ -14,14 +14,15 @@ SURROGATES = 3  # of the intricacy, the fewest: beside other filters its own cha
 
 
 class Measures(NamedTuple):
-    """descriptor: see ``describe``. colourfulness, intricacy: see there."""
+    """descriptor: see ``describe``. colourfulness, intricacy: see there; no intricacy where there is no plain picture."""
 
     descriptor: Descriptor
     colourfulness: float
-    intricacy: float
+    intricacy: float | None
 
 
-def measure(picture: np.ndarray, plain: np.ndarray, generator: np.random.Generator) -> Measures:
+def measure(picture: np.ndarray, plain: np.ndarray | None, generator: np.random.Generator) -> Measures:
     """picture: uint8 (H, W, 3), as published. plain: float32 (H, W, 3) in 0..255, neither denoised nor rounded, of which the
     intricacy is; denoising makes edges of what is faint. generator: of the surrogates."""
-    return Measures(describe(picture), colourfulness(picture), intricacy(plain, SURROGATES, generator))
+    intricate = None if plain is None else intricacy(plain, SURROGATES, generator)
+    return Measures(describe(picture), colourfulness(picture), intricate)
