@@ -19,6 +19,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._last: float = -PATIENCE
+        self._noting = False  # while a lost one is noted, in which another would be lost for good
 
     def listen(self) -> None:
         """Takes the place of Python's own handlers."""
@@ -28,6 +29,9 @@ class Interrupts:
         signal.signal(signal.SIGTERM, self._interrupt)  # of a batch system, when a job's time is over
 
     def _interrupt(self, *_: object) -> None:
+        if self._noting:
+            self._once_more()
+            return
         now = time.monotonic()
         if now - self._last >= PATIENCE:
             self._last = now
@@ -35,8 +39,13 @@ class Interrupts:
 
     def _unraisable(self, lost: sys.UnraisableHookArgs) -> None:
         if lost.exc_type is KeyboardInterrupt:
-            self._last = -PATIENCE
-            again = signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
-            threading.Timer(0.01, *again).start()  # not at once, or it would come in here and be lost again
+            self._noting, self._last = True, -PATIENCE
+            self._once_more()
+            self._noting = False
         else:
             sys.__unraisablehook__(lost)
+
+    def _once_more(self) -> None:
+        """Has it come again, but not at once, or it would come where it was lost."""
+        again = signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+        threading.Timer(0.01, *again).start()

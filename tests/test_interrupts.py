@@ -72,3 +72,20 @@ def test_what_a_shell_runs_in_the_background_still_ignores_it():
         [sys.executable, "-c", program + "print('goes on')"], capture_output=True, encoding="utf-8", timeout=60
     )
     assert (done.stdout, done.stderr) == ("goes on\n", "")
+
+
+def test_one_that_comes_while_another_that_was_lost_is_noted_comes_later(monkeypatch):
+    """As on a busy machine, where ten milliseconds pass before the note is made."""
+    handler, again = Interrupts(), []
+
+    def once_more():
+        again.append(handler._noting)
+        if len(again) == 1:
+            handler._interrupt(signal.SIGINT, None)  # raises nothing
+
+    monkeypatch.setattr(handler, "_once_more", once_more)
+    lost = type("Lost", (), {"exc_type": KeyboardInterrupt})
+    handler._unraisable(lost)
+    assert again == [True, True]
+    with pytest.raises(KeyboardInterrupt):
+        handler._interrupt(signal.SIGINT, None)

@@ -22,7 +22,7 @@ class Page:
     def __init__(self, driver):
         self.driver = driver
 
-    def open(self, folder, name="", width=1280, dark=False, height=800):
+    def visit(self, folder, name="", width=1280, dark=False, height=800):
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -121,7 +121,7 @@ def small(tmp_path_factory):
 
 
 def test_a_run_of_the_small_network_is_shown_whole(page, small):
-    page.open(small / "gallery")
+    page.visit(small / "gallery")
     assert page.texts(".network strong") == ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
     assert "1/8 of VGG-19's filters: not the paper's" in page.text("#page-start > p:first-of-type")
     assert page.run("[...document.images].every((one) => one.complete && one.naturalWidth)")
@@ -143,7 +143,7 @@ def test_a_run_of_the_small_network_is_shown_whole(page, small):
 
 
 def test_a_layer_is_ordered_filtered_and_switched(page, filters):
-    page.open(filters, "relu3_1")
+    page.visit(filters, "relu3_1")
     page.heading("relu3_1")
     assert page.text("#count") == "10 of 10 filters, by number"
     rising = list(range(FILTERS))
@@ -165,7 +165,7 @@ def test_a_layer_is_ordered_filtered_and_switched(page, filters):
 
 
 def test_what_is_far_below_is_drawn_when_it_comes_near(page, filters):
-    page.open(filters, "relu3_1", width=360)
+    page.visit(filters, "relu3_1", width=360)
     page.heading("relu3_1")
     page.run("document.getElementById('filters').style.paddingTop = '5000px'")
     page.order("share")  # draws anew
@@ -177,7 +177,7 @@ def test_what_is_far_below_is_drawn_when_it_comes_near(page, filters):
 
 
 def test_a_filter_has_a_link_of_its_own_arrows_go_on_and_back_goes_back(page, filters):
-    page.open(filters, "relu3_1.f004")
+    page.visit(filters, "relu3_1.f004")
     page.heading("relu3_1 filter 4")
     assert page.driver.title.startswith("relu3_1 filter 4")
     assert page.texts("#pictures figcaption") == [f"from {name}, silent: the feature map stayed 0" for name in IMAGES]
@@ -201,7 +201,7 @@ def test_a_filter_has_a_link_of_its_own_arrows_go_on_and_back_goes_back(page, fi
 
 
 def test_a_name_is_found_and_a_wrong_one_said(page, filters):
-    page.open(filters)
+    page.visit(filters)
     for text, heading in (("relu3_1 7", "relu3_1 filter 7"), ("2_1", "relu2_1"), ("8", "relu2_1 filter 8"),
                           ("relu3_1.f002", "relu3_1 filter 2"), ("one.relu2_1.f003", "relu2_1 filter 3")):  # fmt: skip
         page.click("#wanted")
@@ -213,13 +213,13 @@ def test_a_name_is_found_and_a_wrong_one_said(page, filters):
     assert page.text("#said") == "There is no relu9_9 1 here."
     page.click("#random")
     page.wait("/^#relu[23]_1.f00\\d$/.test(location.hash)")
-    page.open(filters, "nothing")
+    page.visit(filters, "nothing")
     page.wait("document.getElementById('said').textContent === 'There is no nothing here.'")
     page.heading("fig3")
 
 
 def test_keys_alone_lead_in_and_back_to_where_one_was(page, filters):
-    page.open(filters, width=360, height=400)
+    page.visit(filters, width=360, height=400)
     reached, outlines = [], set()
     for _ in range(7):
         page.press("TAB")
@@ -251,7 +251,7 @@ def test_keys_alone_lead_in_and_back_to_where_one_was(page, filters):
 def test_every_control_and_picture_has_a_name(page, kind, request):
     folder = request.getfixturevalue(kind)
     for name in ("", "relu3_1", "relu3_1.f004") if kind == "filters" else ("", "one.ink.pmci"):
-        page.open(folder, name)
+        page.visit(folder, name)
         page.wait("!document.querySelector('main > section:not([hidden])')?.matches('#page-start') || !arguments[0]", name)
         found = [one for one in page.all("a, button, input, select, [role=img], [role=region]") if one.is_displayed()]
         assert len(found) > 5
@@ -268,12 +268,12 @@ def test_every_control_and_picture_has_a_name(page, kind, request):
 def test_a_page_is_as_wide_as_its_window_in_light_and_dark(page, width, kind, request):
     folder = request.getfixturevalue(kind)
     for name in ("", "relu3_1", "relu3_1.f004") if kind == "filters" else ("", "one.ink.pmci"):
-        page.open(folder, name, width)
+        page.visit(folder, name, width)
         page.wait("document.title && !arguments[0] || document.title.startsWith(arguments[0].split('.f')[0])", name)
         assert page.run("document.documentElement.scrollWidth") <= width
     lightness = []
     for dark in (False, True):
-        page.open(folder, "", width, dark)
+        page.visit(folder, "", width, dark)
         colour = page.run("getComputedStyle(document.body).backgroundColor")
         lightness.append(sum(map(int, colour[4:-1].split(","))))
     assert lightness[0] > 700
@@ -281,7 +281,7 @@ def test_a_page_is_as_wide_as_its_window_in_light_and_dark(page, width, kind, re
 
 
 def test_cells_by_row_and_column_have_a_page_each(page, transfer):
-    page.open(transfer)
+    page.visit(transfer)
     assert page.texts(".figure thead th") == ["style", "Gatys", "PMCI", "Gatys", "PMCI"]
     assert page.texts(".figure tbody th") == ["A"]
     page.wait("[...document.querySelectorAll('.figure .small')].every((one) => one.style.backgroundImage)")
@@ -304,7 +304,7 @@ def test_cells_by_row_and_column_have_a_page_each(page, transfer):
 @pytest.mark.parametrize("write", [filters_run, transfer_run])
 def test_a_hostile_name_is_shown_as_text(page, write, tmp_path):
     folder = made(write(tmp_path / "run", [HOSTILE, "two"]))
-    page.open(folder)
+    page.visit(folder)
     scripts = {"gallery.js", "data.js", "relu2_1.js", "relu3_1.js"}
     if write is filters_run:
         assert HOSTILE in page.text("#page-start > p:first-of-type")
@@ -325,7 +325,7 @@ def test_a_hostile_name_is_shown_as_text(page, write, tmp_path):
 def test_what_is_lacking_is_said_in_its_place(page, tmp_path):
     folder = filters_run(tmp_path / "run", failed=["one.relu2_1.f001"])
     (folder / "cells" / "two.relu2_1.f002.png").unlink()
-    page.open(made(folder), "relu2_1")
+    page.visit(made(folder), "relu2_1")
     page.heading("relu2_1")
     assert page.texts("#filters .lacking") == ["failed", "missing"]
     assert page.all("#filters a")[1].accessible_name == "filter 1, one failed: it exploded"
@@ -336,7 +336,7 @@ def test_what_is_lacking_is_said_in_its_place(page, tmp_path):
 
 def test_nothing_but_files_is_asked_for(page, filters):
     page.driver.get_log("performance")  # what the browser did for itself
-    page.open(filters, "relu3_1.f004")
+    page.visit(filters, "relu3_1.f004")
     page.heading("relu3_1 filter 4")
     said = [json.loads(one["message"])["message"] for one in page.driver.get_log("performance")]
     asked = {one["params"]["request"]["url"] for one in said if one["method"] == "Network.requestWillBeSent"}

@@ -171,7 +171,7 @@ def long_run(order, fig3):
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     files = ["--weights", str(one.weights), "--images", str(one.images), "--out", str(one.out), "--device", "cpu"]
     command = [*COMMAND, str(fig3), *options, *files, "--jobs", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True, cwd=ROOT)
     workers = []
     deadline = time.time() + 60
     while len(workers) < 2 and time.time() < deadline:
