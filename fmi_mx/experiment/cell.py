@@ -55,6 +55,13 @@ def _fmi_cells(experiment: Experiment, width: float) -> list[Cell]:
 
 
 def _rmci_cells(experiment: Experiment) -> list[Cell]:
+    if experiment.draw == "style":
+        return _style_pictures(experiment) + [
+            Cell(f"{image_name(image)}.{image_name(style)}.{layer}.draw1", "rmci", image, (layer,), draw=1, style=style)
+            for image in experiment.images
+            for style in experiment.styles
+            for layer in experiment.layers
+        ]
     return [
         Cell(f"{image_name(image)}.{layer}.draw{draw}", "rmci", image, (layer,), draw=draw)
         for image in experiment.images

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InputError, shown
 from ..files.finding import image_name
-from ..files.readers import file_bytes, one_line
+from ..files.readers import file_bytes, mapping, number, one_line
 from ..network import vgg19
 
 
@@ -44,3 +44,19 @@ def filters(value: object) -> list[int]:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return [value]
     raise InputError(f"must be numbers from 0 or ranges such as 0-15 within 0 to 511, has {shown(value)}")
+
+
+def shares(value: object) -> dict[int, float]:
+    """Filters with their shares, of which one at least is above 0. JSON has the filters as text."""
+    found: dict[int, float] = {}
+    for key, share in mapping(value).items():
+        text = str(key)
+        if isinstance(key, bool) or not re.fullmatch("[0-9]{1,3}", text) or int(text) in found:
+            raise InputError(f"must be filters with their shares, such as {{3: 0.5, 17: 0.5}}, has {shown(key)}")
+        try:
+            found[int(text)] = number(0)(share)
+        except InputError as error:
+            raise InputError(f"filter {text}: {error}") from error
+    if not any(found.values()):
+        raise InputError("must have a filter with a share above 0")
+    return found

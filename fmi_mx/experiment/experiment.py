@@ -20,7 +20,7 @@ from ..network import vgg19
 from .cell import Cell, cells
 from .filters import Filters, check_filters_fit, filters_of
 from .overlay import EXPERIMENTS, lay_over, lay_under
-from .schemas import SCHEMAS
+from .schemas import OF_A_DRAW, SCHEMAS
 
 FIG3 = EXPERIMENTS / "fig3.yaml"
 _KEYS = sorted({key for schema in SCHEMAS.values() for key in schema} - {"descent"})  # that a preset may have
@@ -49,6 +49,7 @@ class Experiment:
     feature_map: str = _NO_KEY
     draws: int = _NO_KEY
     draw: str = _NO_KEY
+    v: dict[int, float] = _NO_KEY
     styles: tuple[str, ...] = _NO_KEY
     style_size: str = _NO_KEY
     losses: tuple[str, ...] = _NO_KEY
@@ -99,6 +100,8 @@ def from_file(data: dict[str, Any], path: Path, overrides: Mapping[str, Any]) ->
 def from_data(data: object) -> Experiment:
     """The ``Experiment`` of keys and values, as YAML and ``as_data`` hold them. Raises InputError as ``load_experiment``."""
     given = mapping(data)
+    if given.get("method") == "rmci":  # whose kinds of draw have keys of their own
+        given = {**dict.fromkeys(OF_A_DRAW), **given}
     experiment = Experiment(**read_keys(_complete(given), _schema(given), optional=("descent",)))
     _check_together(experiment)
     return experiment
@@ -155,6 +158,8 @@ def _check_together(experiment: Experiment) -> None:
     """What no key can say alone: how many cells there are, filters that a layer has, sizes that a layer needs, names that
     are told apart."""
     check_filters(experiment)
+    if experiment.method == "rmci":
+        _check_draw(experiment)
     _check_all_combinations(experiment)
     if experiment.feature_map and experiment.feature_map != "rectified":
         _check_relus(experiment.layers)
@@ -174,6 +179,18 @@ def _check_relus(layers: tuple[str, ...]) -> None:
             vgg19.check_relu(layer)
         except InputError as error:
             raise InputError(f"feature_map: only a ReLU has a linear one, and {error}; or take rectified") from error
+
+
+def _check_draw(experiment: Experiment) -> None:
+    """The keys of method rmci that only one kind of draw has, and only it needs; of which there is one draw each."""
+    for key, draw in OF_A_DRAW.items():
+        if (getattr(experiment, key) is None) == (experiment.draw == draw):
+            raise InputError(f"{key}: is for draw: {draw}, and the draw is {experiment.draw}")
+    if experiment.draw in ("given", "style") and experiment.draws != 1:
+        raise InputError(f"draws: must be 1 with draw: {experiment.draw}, where nothing is drawn at random")
+    for layer in experiment.layers:
+        for l in experiment.v or ():
+            vgg19.check_filter(layer, l)
 
 
 def _check_all_combinations(experiment: Experiment) -> None:

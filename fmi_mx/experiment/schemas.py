@@ -9,7 +9,7 @@ from ..descent.lbfgs import LBFGS
 from ..descent.optimisers import SGD, Adam, Optimiser, Stop
 from ..errors import InputError, shown
 from ..files import images
-from ..files.readers import choice, list_of, mapping, name, number, read_keys, text, whole
+from ..files.readers import choice, list_of, mapping, name, number, or_none, read_keys, text, whole
 from ..machine import precision
 from ..machine.mxnet import MOST_THREADS
 from ..method import codes, losses
@@ -114,6 +114,8 @@ _DESCENT: _Readers = {
     "denoise": number(0),
     "keep": choice("image", "picture"),
 }
+# Keys of method rmci that only one kind of draw has -> that kind; null, or not there, with the others.
+OF_A_DRAW = {"v": "given", "styles": "style", "style_size": "style"}
 # The keys of each method, each with its reader.
 SCHEMAS: dict[str, _Readers] = {
     "fmi": {
@@ -123,7 +125,13 @@ SCHEMAS: dict[str, _Readers] = {
         "target": choice("paper", "authors"),
         "feature_map": choice(*losses.FEATURE_MAPS),
     },
-    "rmci": {**_DESCENT, **_LAYERS, "draws": whole(1, 1000), "draw": choice(*codes.DRAWS)},
+    "rmci": {
+        **_DESCENT,
+        **_LAYERS,
+        "draws": whole(1, 1000),
+        "draw": choice(*codes.DRAWS),
+        **{key: or_none(read) for key, read in {"v": entries.shares, **_STYLE}.items()},
+    },
     "inversion": {**_DESCENT, **_LAYERS},
     "purposeful": {**_DESCENT, **_LAYERS, **_STYLE},
     "transfer": {

@@ -58,7 +58,9 @@ def fmi_parts(experiment: dict[str, Any], picture: Callable[[str], Picture]) -> 
 
 
 def rmci_parts(experiment: dict[str, Any], picture: Callable[[str], Picture]) -> list[Part]:
-    """Fig. 4: a part an image, a row a draw, a column a layer."""
+    """Fig. 4: a part an image, a row a draw, a column a layer; with ``draw: style`` as ``purposeful_parts``."""
+    if experiment["draw"] == "style":
+        return _by_style(experiment, picture, "draw1")
     return _part_an_image(experiment, lambda name: [
         ("", [(layer, picture(f"{name}.{layer}.draw{draw}")) for layer in experiment["layers"]])
         for draw in range(1, experiment["draws"] + 1)
@@ -74,9 +76,13 @@ def inversion_parts(experiment: dict[str, Any], picture: Callable[[str], Picture
 
 def purposeful_parts(experiment: dict[str, Any], picture: Callable[[str], Picture]) -> list[Part]:
     """A part an image, a row a style, behind the style a column a layer."""
+    return _by_style(experiment, picture, "purposeful")
+
+
+def _by_style(experiment: dict[str, Any], picture: Callable[[str], Picture], ending: str) -> list[Part]:
     return _part_an_image(experiment, lambda name: [
         (letter, [("style", picture(f"{style}.style"))]
-         + [(layer, picture(f"{name}.{style}.{layer}.purposeful")) for layer in experiment["layers"]])
+         + [(layer, picture(f"{name}.{style}.{layer}.{ending}")) for layer in experiment["layers"]])
         for letter, style in _lettered(experiment["styles"])
     ])  # fmt: skip
 

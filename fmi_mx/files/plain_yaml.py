@@ -101,6 +101,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = set()
         for key, _ in node.value:
+            if key.tag == _TAG + "int" and key.value.isdecimal():
+                key.tag = _TAG + "str"  # a filter's number, which JSON has as text too
             if key.tag != _TAG + "str":
                 what = shown(key.value) if isinstance(key, yaml.ScalarNode) else "a list or keys"
                 raise _refused(

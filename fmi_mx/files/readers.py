@@ -75,6 +75,11 @@ def number(low: float, above: bool = False, high: float = 1e30) -> Callable[[obj
     return read
 
 
+def or_none(read: Reader) -> Reader:
+    """What another reader takes, or null."""
+    return lambda value: None if value is None else read(value)
+
+
 def name(value: object) -> str:
     """A word that can be a file's name, with an ending of ours."""
     if not isinstance(value, str) or not re.fullmatch(r"[\w-]{1,100}", value) or file_bytes(value) > 100:

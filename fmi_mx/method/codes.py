@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..errors import InputError
 from ..machine.aliases import Symbol
 from ..machine.mxnet import mx
 
-DRAWS = ("paper", "authors")
+DRAWS = ("paper", "authors", "given", "style")
 
 
 def energies(code: Symbol) -> Symbol:
@@ -59,7 +61,34 @@ def draw_shares(draw: str, count: int, generator: np.random.Generator) -> np.nda
     if draw == "authors":
         v = generator.normal(3, 1000, (1, count))
         return v / v.sum()
-    raise InputError(f"draw {draw!r} is not known; allowed are {' and '.join(DRAWS)}")
+    raise InputError(f"draw {draw!r} is not drawn at random; paper and authors are")
+
+
+def given_shares(v: Mapping[int, float], energy: np.ndarray) -> np.ndarray:
+    """The v of Eq. (3) with the shares that somebody gives: a style as a combination of texture primitives.
+
+    v: filter -> share, at least 0; the rest have 0. energy: of the content's code, (1, C). Returns float64 (1, C), v over
+    its sum. Raises InputError where every filter with a share is dead in the code, as then nothing can carry the energy.
+    """
+    shares = np.zeros(energy.shape)
+    shares[0, list(v)] = list(v.values())
+    if not (energy[shares > 0] > 0).any():
+        raise InputError(
+            f"all filters of v ({', '.join(map(str, v))}) are dead in the content's code, and cannot carry energy"
+        )
+    return shares / shares.sum()
+
+
+def style_shares(energy: np.ndarray, style: np.ndarray) -> np.ndarray:
+    """The v of Eq. (3) that a style image has: what share of its code's energy each feature map holds. Eq. (3) done
+    purposefully, of which the paper's abstract speaks and which neither the paper nor the authors' code has.
+
+    energy, style: of the content's code and the style's, (1, C). Returns float64 (1, C) with sum 1. Raises InputError where
+    no filter is alive in both.
+    """
+    if not ((energy > 0) & (style > 0)).any():
+        raise InputError("all filters that the style's code has energy in are dead in the content's")
+    return style / style.sum()
 
 
 def match_by_rank(code: Symbol, style: Symbol) -> Symbol:

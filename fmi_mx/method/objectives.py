@@ -10,7 +10,7 @@ from ..machine.aliases import Arrays, NDArray, Symbol
 from ..machine.mxnet import mx
 from ..network.executors import encode
 from ..network.vgg19 import before_relu, layer_code, layer_table
-from .codes import draw_shares, energies, isolate, match_by_rank, reallocate
+from .codes import draw_shares, energies, given_shares, isolate, match_by_rank, reallocate, style_shares
 from .losses import gatys_loss, gram, inversion_loss, linear_inversion_loss, pmci_loss
 
 
@@ -21,6 +21,8 @@ class Numbers(Protocol):
     def feature_map(self) -> str: ...
     @property
     def draw(self) -> str: ...
+    @property
+    def v(self) -> dict[int, float]: ...
     @property
     def content_layer(self) -> str: ...
     @property
@@ -81,8 +83,7 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
         energy = encode(energies(code), inputs.weights, inputs.start)[0, cell.filter]
         facts["silent_at_start"] = float(energy.asscalar()) == 0  # the feature map, at every position of the initial image
     elif cell.method == "rmci":
-        filters = layer_table(inputs.width)[cell.layers[0]][1]
-        shares = draw_shares(experiment.draw, filters, inputs.generator)
+        shares = _shares(experiment, cell, inputs, energies(code))
         constants = {"v": mx.nd.array(shares, ctx=inputs.content.context)}
         modified = reallocate(code, mx.sym.Variable("v"))
     elif cell.method == "purposeful":
@@ -99,6 +100,16 @@ def objective(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:
     if experiment.feature_map == "linear" or (experiment.feature_map == "linear_if_silent" and silent):
         loss = linear_inversion_loss(code, wanted, before_relu(inputs.net, cell.layers[0]), cell.filter)
     return Objective(loss, {"target": target}, {**facts, "target_energy": float(target.sum().asscalar())}, printed)
+
+
+def _shares(experiment: Numbers, cell: Asked, inputs: Inputs, energy: Symbol) -> np.ndarray:
+    """The v of Eq. (3). energy: of the code."""
+    if experiment.draw in ("paper", "authors"):
+        return draw_shares(experiment.draw, layer_table(inputs.width)[cell.layers[0]][1], inputs.generator)
+    content = encode(energy, inputs.weights, inputs.content).asnumpy().astype(np.float64)
+    if experiment.draw == "given":
+        return given_shares(experiment.v, content)
+    return style_shares(content, encode(energy, inputs.weights, inputs.style).asnumpy().astype(np.float64))
 
 
 def _transfer(experiment: Numbers, cell: Asked, inputs: Inputs) -> Objective:

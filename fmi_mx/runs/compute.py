@@ -10,6 +10,7 @@ from typing import Any, Dict, NamedTuple, Tuple
 import numpy as np
 
 from ..descent.optimisers import descend
+from ..errors import InputError
 from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
 from ..experiment.filters import filters_of
@@ -70,6 +71,8 @@ def compute(given: Given, network: Network | None) -> Computed:
         raise CellFailed(f"MXNet cannot compute it ({(text or 'no reason given').splitlines()[-1]}){advice}") from error
     except MemoryError as error:
         raise CellFailed(NO_MEMORY) from error
+    except InputError as error:  # of the numbers of a code, which are known only now
+        raise CellFailed(str(error)) from error
     except FloatingPointError as error:
         raise CellFailed(f"{error}; lower start, or the learning_rate or clip of optimiser") from error
 

@@ -14,7 +14,7 @@ from ..experiment.filters import filters_of
 from ..files import store, whole
 from ..files.finding import image_name
 from ..files.plain_yaml import read_text
-from ..files.readers import Reader, choice, list_of, mapping, number, read_keys, text
+from ..files.readers import choice, list_of, mapping, number, or_none, read_keys, text
 from ..machine.aliases import AnyPath
 from ..machine.precision import PRECISIONS
 from ..network.vgg19 import WIDTHS
@@ -103,15 +103,11 @@ def read_plan(folder: AnyPath) -> Plan:
     return Plan(experiment, content["images"], content["weights"], content["width"], content["precision"])
 
 
-def _or_none(read: Reader) -> Reader:
-    return lambda value: None if value is None else read(value)
-
-
 _SCHEMA = {
     "experiment": mapping,
     "cells": list_of(lambda value: [text(value)]),
     "images": lambda value: {text(name): text(digest) for name, digest in mapping(value).items()},
-    "weights": _or_none(text),
-    "width": _or_none(number(0, above=True, high=1)),
-    "precision": _or_none(choice(*PRECISIONS)),
+    "weights": or_none(text),
+    "width": or_none(number(0, above=True, high=1)),
+    "precision": or_none(choice(*PRECISIONS)),
 }

@@ -22,7 +22,7 @@ REFUSED = {
     "a key twice, deep": ("a:\n- b: {c: 1, c: 2}", "line 2: key 'c' is given twice"),
     "a list as a key": ("? [a, b]\n: 1", "line 1: a key must be text .*, is a list or keys"),
     "keys as a key": ("{{a: 1}: 2}", "a key must be text .*, is a list or keys"),
-    "a number as a key": ("1: 2", "a key must be text .in quotes where it looks like something else., is '1'"),
+    "a number as a key": ("1.5: 2", "a key must be text .in quotes where it looks like something else., is '1.5'"),
     "nothing as a key": ("? \n: 1", "a key must be text"),
     "a tag of Python": (
         "a: !!python/object/apply:os.system ['true']",

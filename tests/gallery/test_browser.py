@@ -128,7 +128,9 @@ def test_a_run_of_the_small_network_is_shown_whole(page, small):
     page.click(".network a[href='#relu4_2']")
     page.heading("relu4_2")
     assert page.filters() == list(range(8))
-    records = {path.stem: json.loads(path.read_text()) for path in (small / "cells").glob("*.relu4_2.*.json")}
+    records = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (small / "cells").glob("*.relu4_2.*.json")
+    }
     shares = [sum(records[f"{image}.relu4_2.f{l:03d}"]["energy_share"] for image in ("astronaut", "ihc")) for l in range(8)]
     page.order("share")
     assert page.filters() == sorted(range(8), key=lambda l: -shares[l])

@@ -10,8 +10,10 @@ from conftest import ROOT
 from test_run import contents
 
 from fmi_mx import InputError, cells, cli, draw_shares, load_experiment, run
+from fmi_mx.experiment.experiment import as_data, from_data
 from fmi_mx.files import store
 from fmi_mx.files.images import preprocess, preprocess_style, read_image
+from fmi_mx.method.codes import style_shares
 from fmi_mx.network.vgg19 import LAYERS
 from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.plan import Plan, specify
@@ -100,6 +102,77 @@ def test_rmci_inverts_eq_3(compute, arrays, gallery, draw):
     np.testing.assert_allclose(record["loss_first"], loss, rtol=1e-3)
     np.testing.assert_allclose(record["target_energy"], oracles.code(content, arrays, TO_RELU2_1).sum(), rtol=1e-3)
     assert record["specification"]["draw_number"] == 2
+
+
+MIX = ROOT / "experiments" / "mix.yaml"
+
+
+def test_a_style_gives_its_shares(compute, arrays, gallery):
+    """Eq. (3) with the style's energies over their sum, by NumPy; the content's energy is kept."""
+    experiment, folder = compute(MIX, layers=["relu2_1"], styles=["the_scream", "starry_night"], **SMALL)
+    names = ["the_scream.style", "starry_night.style",
+             "golden_gate.the_scream.relu2_1.draw1", "golden_gate.starry_night.relu2_1.draw1"]  # fmt: skip
+    assert [cell.name for cell in cells(experiment)] == names
+    content = preprocess(read_image(gallery / "golden_gate.png"), 48, "authors")
+    code = oracles.code(content, arrays, TO_RELU2_1)
+    for cell in cells(experiment)[2:]:
+        energy = oracles.code(style_of(gallery, cell.style, content.shape[2:], "authors"), arrays, TO_RELU2_1).sum((2, 3))
+        start = initial_image(experiment, cell, content.shape)
+        target = oracles.reallocate(code, energy / energy.sum())
+        loss = oracles.inversion_loss(oracles.code(start, arrays, TO_RELU2_1), target)[0]
+        record = store.read_record(folder, cell.name)
+        np.testing.assert_allclose(record["loss_first"], loss, rtol=1e-3)
+        np.testing.assert_allclose(record["target_energy"], code.sum(), rtol=1e-3)
+    assert (folder / "cells" / "the_scream.style.png").exists()
+
+
+GIVEN = {"draw": "given", "styles": None, "style_size": None}
+
+
+def test_shares_may_be_given(compute, arrays, gallery):
+    code = oracles.code(preprocess(read_image(gallery / "golden_gate.png"), 48, "authors"), arrays, TO_RELU2_1)
+    one, other = np.argsort(code.sum((2, 3))[0])[-2:]
+    experiment, folder = compute(MIX, layers=["relu2_1"], v={int(one): 3, int(other): 1}, **GIVEN, **SMALL)
+    (cell,) = cells(experiment)
+    assert cell.name == "golden_gate.relu2_1.draw1"
+    v = np.zeros((1, 128))
+    v[0, [one, other]] = 0.75, 0.25
+    start = initial_image(experiment, cell, (1, 3, 36, 48))
+    loss = oracles.inversion_loss(oracles.code(start, arrays, TO_RELU2_1), oracles.reallocate(code, v))[0]
+    np.testing.assert_allclose(store.read_record(folder, cell.name)["loss_first"], loss, rtol=1e-3)
+    assert from_data(json.loads(json.dumps(as_data(experiment)))) == experiment
+
+
+def test_shares_of_dead_filters_alone_fail_the_cell_and_say_so(arrays, gallery, tmp_path):
+    dead = {**arrays, "conv2_1_bias": arrays["conv2_1_bias"].copy()}
+    dead["conv2_1_bias"][:2] = -1e6
+    np.savez(tmp_path / "dead.npz", **dead)
+    for v, failed in (({0: 1, 1: 2}, True), ({0: 1, 5: 0}, True), ({0: 1, 2: 1}, False)):
+        experiment = load_experiment(MIX, layers=["relu2_1"], v=v, **GIVEN, **SMALL)
+        (record,) = run(experiment, tmp_path / f"{len(v)}{failed}", tmp_path / "dead.npz", gallery, "cpu")
+        assert ("failed" in record) == failed
+        if failed:
+            named = ", ".join(map(str, v))
+            assert record["failed"] == f"all filters of v ({named}) are dead in the content's code, and cannot carry energy"
+
+
+def test_a_style_that_shares_no_filter_with_the_content_is_refused():
+    with pytest.raises(InputError, match="has energy in are dead in the content's"):
+        style_shares(np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"v": {3: 1}}, "v: is for draw: given, and the draw is style"), ({"styles": None}, "styles: is for draw: style"),
+    ({"style_size": None}, "style_size: is for draw: style"), ({"draws": 2}, "draws: must be 1 with draw: style"),
+    ({**GIVEN, "v": {3: 1}, "draws": 2}, "draws: must be 1 with draw: given"), ({**GIVEN}, "v: is for draw: given"),
+    ({**GIVEN, "v": {3: -1}}, "v: filter 3: must be a number of at least 0"),
+    ({**GIVEN, "v": {3: 0}}, "v: must have a filter with a share above 0"), ({**GIVEN, "v": {}}, "v: must have a filter"),
+    ({**GIVEN, "v": {"x": 1}}, "v: must be filters with their shares"), ({**GIVEN, "v": 3}, "v: must be keys with values"),
+    ({**GIVEN, "v": {64: 1}}, "filter 64 is not in relu1_1"), ({"draw": "paper"}, "styles: is for draw: style"),
+])  # fmt: skip
+def test_keys_go_with_their_draw(settings, message):
+    with pytest.raises(InputError, match=message):
+        load_experiment(MIX, **settings)
 
 
 def test_draws_differ_and_one_more_leaves_the_others(compute):
@@ -262,7 +335,7 @@ def test_fig2_needs_no_weights(gallery, tmp_path):
     (FIG5, "style_size", "big", "style_size: must be authors or paper"),
     (FIG5, "filters", "0-3", "unknown key 'filters' to set"),
     (FIG4, "draws", 0, "draws: must be a whole number from 1 to 1000, is 0"),
-    (FIG4, "draw", "author", "draw: must be paper or authors, is 'author' .did you mean 'authors'"),
+    (FIG4, "draw", "author", "draw: must be paper or authors or given or style, is 'author' .did you mean 'authors'"),
     (FIG4, "method", "rcmi", "method: must be fmi or rmci.*did you mean 'rmci'"),
     (FIG1, "isolated", 512, "isolated: must be a whole number from 0 to 511, is 512"),
     (ROOT / "experiments" / "fig2.yaml", "credits", ["one"], "credits: must be keys with values"),
