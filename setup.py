@@ -46,7 +46,9 @@ setup(
         ],
         "convert": ["h5py>=3", "safetensors>=0.4"],  # Keras files, safetensors; the other formats need nothing more
         "gallery": ["jinja2>=3"],
+        "cluster": ["distributed>=2023.5"],  # 2023.5 is the last for Python 3.8; takes NumPy 1.26 in every version
         "dev": [
+            "distributed>=2023.5",
             "import-linter>=2,<3",
             "h5py>=3",
             "safetensors>=0.4",

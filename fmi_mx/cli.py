@@ -265,9 +265,13 @@ def _add_device(command: argparse.ArgumentParser) -> None:
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
         "--jobs",
         metavar="N|auto",
         default=os.environ.get("FMI_JOBS") or "auto",
         help="cells side by side; auto: as cores and memory allow (default: $FMI_JOBS or auto)",
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", type=_place, help="compute on the workers of this dask scheduler (or its file)"
     )

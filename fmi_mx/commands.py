@@ -58,7 +58,7 @@ def run_experiment(options: Namespace) -> int:
         said.update({f"{line}\n": None for line in remarks(order.experiment, options.images)})
     sys.stderr.write("".join(said))
     most = None if options.yes or not swept else CELLS_OF_A_SWEEP
-    records = compute_all(orders, options.device, options.jobs, sys.stderr, most)
+    records = compute_all(orders, options.device, options.jobs, sys.stderr, options.scheduler, most)
     machines = kinds([record for found in records for record in found])
     if len(machines) > 1:
         counted = "; ".join(f"{count} on {words}" for words, count in machines.items())
@@ -153,7 +153,9 @@ def assess_claims(options: Namespace) -> None:
     from .claims.settings import load_settings
 
     settings = load_settings(options.claims, _overrides(options.overrides))
-    report = assess(settings, options.out, options.weights, options.images, options.device, options.jobs, sys.stderr)
+    report = assess(
+        settings, options.out, options.weights, options.images, options.device, options.jobs, sys.stderr, options.scheduler
+    )
     print("\n".join(lines(report)))
     for suffix in ("md", "json", "png"):
         print(Path(options.out) / f"claims.{suffix}")

@@ -24,15 +24,22 @@ from .verdicts import RANDOM, Row
 
 
 def assess(
-    settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
+    settings: Settings,
+    out: AnyPath,
+    weights: AnyPath,
+    images: AnyPath,
+    device: str,
+    jobs: str,
+    stream: TextIO,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Tests the claims, and writes claims.json, claims.md and claims.png into a folder.
 
     out: the folder; the runs go into out/claims, and resume. weights: file. images: folder. device: see ``choose_device``.
-    jobs: see ``count_of``. stream: where progress goes. Returns the report, as claims.json holds it. Raises InputError
-    before anything is computed for whatever is wrong with the input.
+    jobs, scheduler: see ``compute_all``. stream: where progress goes. Returns the report, as claims.json holds it. Raises
+    InputError before anything is computed for whatever is wrong with the input.
     """
-    pictures = runs.compute(settings, out, weights, images, device, jobs, stream)
+    pictures = runs.compute(settings, out, weights, images, device, jobs, stream, scheduler)
     print("measuring the pictures", file=stream, flush=True)
     bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.generator("bootstrap"))
     shuffles = settings.generator("shuffles")

@@ -63,13 +63,20 @@ class Pictures(NamedTuple):
 
 
 def compute(
-    settings: Settings, out: AnyPath, weights: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
+    settings: Settings,
+    out: AnyPath,
+    weights: AnyPath,
+    images: AnyPath,
+    device: str,
+    jobs: str,
+    stream: TextIO,
+    scheduler: str | None = None,
 ) -> Pictures:
     """Computes what is missing, under OUT/claims.
 
-    out, weights, images, device: as of ``run``, but that there are several runs in out. jobs: see ``count_of``. stream:
-    where progress goes. Raises InputError before anything is computed for whatever is wrong with the input, and CellsFailed,
-    when the others are computed, where some cannot be.
+    out, weights, images, device: as of ``run``, but that there are several runs in out. jobs, scheduler: see
+    ``compute_all``. stream: where progress goes. Raises InputError before anything is computed for whatever is wrong with
+    the input, and CellsFailed, when the others are computed, where some cannot be.
     """
     by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
     transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
@@ -87,7 +94,7 @@ def compute(
                   for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
         stream.write(remark(transfer.precision, materials.device))
         stream.writelines(f"{line}\n" for line in remarks(transfer, images))
-        _run_all([*orders, Order(transfer, folder / "pmci", weights, images)], device, jobs, stream)
+        _run_all([*orders, Order(transfer, folder / "pmci", weights, images)], device, jobs, stream, scheduler)
         names = [image_name(image) for image in settings.images]
         trained, random = _read(settings, folder, names, by_seed, _record)
         network = load_network(materials.weights, transfer.pool, materials.device)
@@ -106,9 +113,9 @@ def compute(
         )
 
 
-def _run_all(orders: list[Order], device: str, jobs: str, stream: TextIO) -> None:
+def _run_all(orders: list[Order], device: str, jobs: str, stream: TextIO, scheduler: str | None) -> None:
     """Runs experiments with one pool and one progress."""
-    records = compute_all(orders, device, jobs, stream)
+    records = compute_all(orders, device, jobs, stream, scheduler)
     failed = [f"{Path(order.out).name}/{record['specification']['name']}"
               for order, found in zip(orders, records) for record in found if "failed" in record]  # fmt: skip
     if failed:

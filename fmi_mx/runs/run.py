@@ -11,6 +11,7 @@ from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
 from ..machine.aliases import AnyPath
 from .capacity import count_of, devices_of
+from .cluster import cluster
 from .coordinator import Order, Record, prepare, run_all
 from .jobs import Pool, pool
 from .progress import Progress
@@ -42,12 +43,13 @@ def run(
 
 
 def compute_all(
-    orders: Sequence[Order], device: str, jobs: str, stream: TextIO, most: int | None = None
+    orders: Sequence[Order], device: str, jobs: str, stream: TextIO, scheduler: str | None = None, most: int | None = None
 ) -> list[list[Record]]:
     """``run`` of several experiments, in one pool and with one progress.
 
-    jobs: see ``count_of``. stream: where progress goes. most: cells that there may be. Raises InputError as ``run``, where
-    the experiments ask for different numbers of threads, and where there are more cells.
+    jobs: see ``count_of``. scheduler: see ``cluster``, whose workers compute the cells where it is given. stream: where
+    progress goes. most: cells that there may be. Raises InputError as ``run``, where the experiments ask for different
+    numbers of threads, and where there are more cells.
     """
     materials = prepare(orders, device)
     count = sum(len(one.cells) for one in materials)
@@ -57,9 +59,13 @@ def compute_all(
     if len(threads) > 1:
         raise InputError(f"threads: runs side by side have one number, not {' and '.join(map(str, threads))}")
     progress = Progress([cell for one in materials for cell in one.cells], stream)
-    devices = devices_of(materials, device)
+    if scheduler:
+        computing = cluster(scheduler, lambda line: print(line, file=stream, flush=True))
+    else:
+        devices = devices_of(materials, device)
+        computing = pool(count_of(jobs, threads[0], materials, devices), threads[0], devices)
     try:
-        with pool(count_of(jobs, threads[0], materials, devices), threads[0], devices) as place:
+        with computing as place:
             return run_all(orders, materials, place, progress.on_cell, progress.on_wait)
     finally:
         progress.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import socket
+import threading
 from typing import Any, NamedTuple, Union
 
 import numpy as np
@@ -68,12 +69,17 @@ class Lacking(NamedTuple):
 
 Answer = Union[Done, Failed, Lacking]
 
+_one_at_a_time = threading.Lock()  # cells in a process, whose MXNet has one set of threads, whatever calls it
 _kept: dict[tuple[str, Device], Arrays] = {}
 
 
 def work(task: Task) -> Answer:
     """Computes the cell of a task. Raises InputError where this worker would compute something else than was asked for."""
-    task = task._replace(device=as_seen(task.device))
+    with _one_at_a_time:
+        return _work(task._replace(device=as_seen(task.device)))
+
+
+def _work(task: Task) -> Answer:
     _check(task)
     network, facts = None, {}
     if task.weights is not None:
@@ -97,7 +103,7 @@ def _check(task: Task) -> None:
     """Raises InputError where this worker is of another version, computes in another precision or with other threads."""
     asked, mine = compared(task.versions), compared(versions())
     if asked != mine:
-        raise InputError(f"{name()} has {_words(mine)}, and this run {_words(asked)}; give both the same versions")
+        raise InputError(f"{name()} has {words_of(mine)}, and this run {words_of(asked)}; give both the same versions")
     if task.weights is None:
         return
     if task.precision is not None:
@@ -156,5 +162,6 @@ def name() -> str:
     return f"the worker on {socket.gethostname()}"
 
 
-def _words(found: dict[str, str]) -> str:
+def words_of(found: dict[str, str]) -> str:
+    """Versions in words."""
     return ", ".join(f"{package} {version}" for package, version in sorted(found.items()))

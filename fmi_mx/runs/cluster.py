@@ -1,0 +1,135 @@
+"""Workers on other machines, through a scheduler of dask.distributed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import CellsFailed, InputError, as_line, shown
+from .jobs import Pool
+from .worker import Failed, compared, versions, words_of
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    _P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+PATIENCE = 10  # seconds for a scheduler to answer
+A_WORKER = 2  # tasks that a worker has: one in hand, and the next
+_UNREADABLE = (ImportError, AttributeError, TypeError, EOFError)  # what comes of a task that another version has made
+LARGE = "1GB"  # of a task, of which dask warns below; weights are 80 MB, and sent once
+
+
+@contextlib.contextmanager
+def cluster(address: str, say: Callable[[str], object]) -> Iterator[Pool]:
+    """The workers of a scheduler as a pool; workers may come and go.
+
+    address: such as ``tcp://HOST:8786``, or a scheduler's file. say: told in a line that there is no worker yet. Raises
+    InputError where dask.distributed is not installed, the scheduler does not answer, or a worker is of another version, and
+    CellsFailed later where the scheduler is gone.
+    """
+    client = _connect(address)
+    try:
+        found = Cluster(client, address)
+        found.check_versions()
+        if not found.count():
+            say(f"no worker is at {address} yet; waiting for one")
+        yield Pool(found, lambda: max(1, A_WORKER * found.count()))
+    finally:
+        with contextlib.suppress(Exception):  # of a scheduler that is gone
+            client.close(timeout=PATIENCE)
+
+
+def _connect(address: str) -> Any:
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(f"--scheduler needs dask.distributed ({error}); pip install 'fmi_mx[cluster]'") from error
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": LARGE})
+    place = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
+    try:
+        return Client(**place, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise InputError(
+            f"scheduler {shown(address)} does not answer ({as_line(str(error))}); start one with `dask scheduler`, and give "
+            "its address as tcp://HOST:8786"
+        ) from error
+
+
+class Cluster(Executor):
+    """The workers of a client's scheduler. What goes wrong with them comes as what a run knows: a cell that its workers have
+    died of is ``Failed``, and a scheduler that is gone is CellsFailed."""
+
+    def __init__(self, client: Any, address: str) -> None:
+        self._client, self._address = client, address
+        self._executor = client.get_executor(pure=False)
+        self._count, self._counted = 0, 0.0
+
+    def count(self) -> int:
+        """The number of workers, at most a second old."""
+        if time.monotonic() - self._counted > 1:
+            with self._scheduler():
+                self._count, self._counted = len(self._client.ncores()), time.monotonic()
+        return self._count
+
+    def check_versions(self) -> None:
+        """Raises InputError where a worker that is there has other versions; those that come later say it themselves."""
+        try:
+            found = self._client.run(versions, on_error="return")
+        except Exception as error:
+            raise self._gone() from error
+        for worker, theirs in found.items():
+            if isinstance(theirs, BaseException):
+                raise InputError(f"worker {worker} cannot use fmi_mx ({as_line(str(theirs))}); install it there")
+            if compared(theirs) != compared(versions()):
+                there, here = words_of(compared(theirs)), words_of(compared(versions()))
+                raise InputError(f"worker {worker} has {there}, and this run {here}; give both the same versions")
+
+    def submit(self, fn: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Gives a task to a worker."""
+        with self._scheduler():
+            inner = self._executor.submit(fn, *args, **kwargs)
+        future: Future[Any] = Future()
+        inner.add_done_callback(lambda done: self._pass_on(done, future))
+        return future
+
+    def _pass_on(self, done: Future[Any], future: Future[Any]) -> None:
+        try:
+            future.set_result(done.result())
+        except (Exception, CancelledError) as error:
+            meant = self._meaning(error)
+            if isinstance(meant, Failed):
+                future.set_result(meant)
+            else:
+                future.set_exception(meant)
+
+    def _meaning(self, error: BaseException) -> Failed | BaseException:
+        """What an error of a task means to a run."""
+        if isinstance(error, InputError):
+            return error
+        if type(error).__name__ == "KilledWorker":
+            return Failed("workers have died of it, killed or short of memory", {})
+        if isinstance(error, (ImportError, AttributeError)) or "deserialization" in str(error):
+            why = as_line(" ".join(str(error).split()), 100)
+            both = "scheduler and workers need the same fmi_mx and distributed"
+            return InputError(f"the cluster cannot read a task ({why}); {both}")
+        if isinstance(error, (CancelledError, OSError)) or type(error).__module__.startswith("distributed"):
+            return self._gone()
+        return error
+
+    @contextlib.contextmanager
+    def _scheduler(self) -> Iterator[None]:
+        """What goes wrong in the block is that the scheduler is gone."""
+        try:
+            yield
+        except Exception as error:
+            raise self._gone() from error
+
+    def _gone(self) -> CellsFailed:
+        return CellsFailed(f"the scheduler {self._address} is gone; what is stored stays, and the same command resumes")
