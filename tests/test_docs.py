@@ -185,3 +185,18 @@ def test_pages_and_pictures_are_small():
     assert README.stat().st_size <= 10_000
     assert [page for page in DOCS if len(text_of(page).splitlines()) >= 200] == []
     assert [path for path in (ROOT / "figures" / "readme").iterdir() if path.stat().st_size > 300_000] == []
+
+
+def test_the_page_of_keys_has_every_key_and_the_methods_that_have_it():
+    """So that it cannot fall behind."""
+    page = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")]
+    descend = {method for method, schema in SCHEMAS.items() if "stop" in schema}
+    named = {"all": set(SCHEMAS), "those that descend": descend}
+    found = {}
+    for keys, methods, _ in rows:
+        but = methods.partition("all but ")[2]
+        of = set(SCHEMAS) - set(but.split(", ")) if but else named.get(methods) or set(methods.split(", "))
+        found.update({key.strip("` "): of for key in keys.split(",")})
+    assert found == {key: {method for method, schema in SCHEMAS.items() if key in schema}
+                     for schema in SCHEMAS.values() for key in schema}  # fmt: skip
