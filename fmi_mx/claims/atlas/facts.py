@@ -83,11 +83,11 @@ def fairness_facts(settings: Settings, columns: dict[str, Columns]) -> dict[str,
 
 def least(settings: Settings, columns: dict[str, Columns]) -> list[dict[str, Any]]:
     """The filters least like a texture of their own: those to whose inversions most other filters' are as near as their
-    own."""
+    own; of equal ones first those whose own lie the farthest apart, for the nearest other's distance."""
     keys = ("filter", "others nearer", "nearest other", "silent")
-    every = [
-        {"layer": layer, **{key: one[key][place] for key in keys}}
-        for layer, one in columns.items()
-        for place in range(len(one["filter"]))
-    ]
-    return sorted(every, key=lambda one: -one["others nearer"])[: settings.least]
+    every = []
+    for layer, one in columns.items():
+        ratio = one["own distance"] / np.maximum(one["distance to it"], 1e-9)  # two filters may leave the same
+        order = zip(-one["others nearer"], -ratio, *(one[key] for key in keys))
+        every += [(nearer, closer, {"layer": layer, **dict(zip(keys, values))}) for nearer, closer, *values in order]
+    return [one for *_, one in sorted(every, key=lambda one: one[:2])][: settings.least]

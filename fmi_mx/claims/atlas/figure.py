@@ -13,8 +13,8 @@ from ..verdicts import RANDOM
 from .cells import Atlas
 from .rows import NOISE
 
-PLACES = {"found": "o", "others nearer": "s", "colourfulness": "^", "intricacy": "v"}  # of the paper's filters; its markers
-PER_ROW, EDGE, NAME = 5, 1.2, 0.45  # filters in a row of the least; inches of a picture's longer side, and below it
+PLACES = {"found": "o", "others nearer": "s", "colourfulness": "^", "intricacy": "v"}  # its markers
+PER_ROW, EDGE, NAME = 5, 1.2, 0.3  # filters in a row of the least; inches of a picture's width, and below it
 BLANK: np.ndarray = np.full((1, 1, 3), 224, np.uint8)
 
 
@@ -63,7 +63,7 @@ def _textures(axis: Axes, report: dict[str, Any]) -> None:
     every = list(report["layers"].values())
     shares = [{end: value / one["filters"] for end, value in one["distinct"]["textures"].items()} for one in every]
     _estimates(axis, shares, "distinct textures / filters", COLOURS["trained"])
-    _estimates(axis, [one["distinct"]["duplicated"] for one in every], "filters with a near duplicate", "tab:purple")
+    _estimates(axis, [one["distinct"]["duplicated"] for one in every], "filters with a near duplicate", "tab:purple", 0.1)
     axis.set(title="distinct textures", ylim=(-0.03, 1.03), ylabel="share of filters")
 
 
@@ -80,9 +80,10 @@ def _fair(axis: Axes, report: dict[str, Any]) -> None:
     )
 
 
-def _estimates(axis: Axes, estimates: Sequence[dict[str, float]], label: str, colour: str) -> None:
-    axis.plot([one["value"] for one in estimates], "o-", color=colour, label=label)
-    for place, one in enumerate(estimates):
+def _estimates(axis: Axes, estimates: Sequence[dict[str, float]], label: str, colour: str, shift: float = 0.0) -> None:
+    places = np.arange(len(estimates)) + shift
+    axis.plot(places, [one["value"] for one in estimates], "o-", color=colour, label=label)
+    for place, one in zip(places, estimates):
         axis.plot([place, place], [one["low"], one["high"]], color=colour, linewidth=1.5)
 
 
@@ -90,20 +91,26 @@ def _estimates(axis: Axes, estimates: Sequence[dict[str, float]], label: str, co
 def least(atlas: Atlas, filters: Sequence[dict[str, Any]]) -> bytes:
     """The filters that the report lists as the least like a texture of their own, each with its inversion from every image
     side by side, and its name. Returns the PNG."""
-    columns, images = min(PER_ROW, len(filters)), len(atlas.images)
+    shown = [[_picture(atlas, image, one) for image in atlas.images] for one in filters]
+    tall = EDGE * max(picture.shape[0] / picture.shape[1] for pictures in shown for picture in pictures)
+    columns, wide = min(PER_ROW, len(filters)), (len(atlas.images) + 0.15) * EDGE
     rows = -(-len(filters) // columns)
-    figure = Figure(figsize=(columns * (images + 0.15) * EDGE, rows * (EDGE + NAME)), dpi=DPI)
-    width, height = figure.get_size_inches()
-    for place, one in enumerate(filters):
-        left = place % columns * (images + 0.15) * EDGE
-        bottom = height - (place // columns + 1) * (EDGE + NAME) + NAME
-        for image, name in enumerate(atlas.images):
-            picture = store.read_picture(atlas.folder, atlas.record(name, one["layer"], one["filter"]))
-            box = (left + (image + 0.02) * EDGE, bottom, 0.96 * EDGE, 0.96 * EDGE)
-            axis = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
-            axis.imshow(BLANK if picture is None else picture)
+    width, height = columns * wide, rows * (tall + NAME)
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    for place, (one, pictures) in enumerate(zip(filters, shown)):
+        left, bottom = place % columns * wide, height - (place // columns + 1) * (tall + NAME) + NAME
+        for image, picture in enumerate(pictures):
+            axis = figure.add_axes(((left + image * EDGE) / width, bottom / height, 0.96 * EDGE / width, tall / height))
+            axis.imshow(picture)
             axis.set_axis_off()
-        words = f"{one['layer']} f{one['filter']:03d}: {100 * one['others nearer']:.0f} %{', silent' * bool(one['silent'])}"
-        figure.text((left + images / 2 * EDGE) / width, (bottom - NAME / 2.5) / height, shortened(words, images * EDGE, 8),
-                    ha="center", va="center", fontsize=8)  # fmt: skip
+        words = f"{one['layer']} f{one['filter']:03d}: {100 * one['others nearer']:.0f} % nearer"
+        words += ", silent" if one["silent"] else ""
+        words = shortened(words, wide, 8)
+        figure.text((left + wide / 2) / width, (bottom - NAME / 2) / height, words, ha="center", va="center", fontsize=8)
     return png(figure)
+
+
+def _picture(atlas: Atlas, image: str, one: dict[str, Any]) -> np.ndarray:
+    """One of the pictures, or a grey dot in its place where another run has replaced it since."""
+    picture = store.read_picture(atlas.folder, atlas.record(image, one["layer"], one["filter"]))
+    return BLANK if picture is None else picture
