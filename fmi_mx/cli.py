@@ -11,7 +11,6 @@ from typing import Callable, NoReturn
 from . import commands
 from .commands import ROOT
 from .errors import CellsFailed, InputError, as_line, shown
-from .experiment.overlay import EXPERIMENTS
 from .streams import sturdy
 
 LONGEST = 5000  # characters of a message
@@ -125,7 +124,8 @@ def _add_experiments(groups: argparse._SubParsersAction[_Parser]) -> None:
     command.set_defaults(command=commands.make_gallery)
 
     command = groups.add_parser("claims", help="test the paper's claims, with intervals and controls")
-    command.add_argument("claims", metavar="CLAIMS.yaml", nargs="?", default=str(EXPERIMENTS / "claims.yaml"))
+    command.add_argument("claims", metavar="CLAIMS.yaml", nargs="?", help="default: claims.yaml, or atlas_claims.yaml")
+    command.add_argument("--atlas", metavar="DIR", type=_place, help="what a run of atlas.yaml says of them (docs/atlas.md)")
     command.add_argument(
         "--out", metavar="DIR", type=_place, default="figures", help="writes claims.md, .json, .png and claims/ there"
     )

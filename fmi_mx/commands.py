@@ -148,17 +148,34 @@ def make_gallery(options: Namespace) -> int:
 
 def assess_claims(options: Namespace) -> None:
     """``fmi claims``: tests the claims and prints the report and its files."""
+    if options.atlas:
+        _assess_atlas(options)
+        return
     from .claims.assess import assess
     from .claims.report import lines
     from .claims.settings import load_settings
+    from .experiment.overlay import EXPERIMENTS
 
-    settings = load_settings(options.claims, _overrides(options.overrides))
-    report = assess(
-        settings, options.out, options.weights, options.images, options.device, options.jobs, sys.stderr, options.scheduler
-    )
+    settings = load_settings(options.claims or EXPERIMENTS / "claims.yaml", _overrides(options.overrides))
+    place = options.device, options.jobs, sys.stderr, options.scheduler
+    report = assess(settings, options.out, options.weights, options.images, *place)
     print("\n".join(lines(report)))
     for suffix in ("md", "json", "png"):
         print(Path(options.out) / f"claims.{suffix}")
+
+
+def _assess_atlas(options: Namespace) -> None:
+    """``fmi claims --atlas``: what the atlas says of them."""
+    from .claims.atlas.assess import assess
+    from .claims.atlas.report import lines
+    from .claims.atlas.settings import load_settings
+    from .experiment.overlay import EXPERIMENTS
+
+    settings = load_settings(options.claims or EXPERIMENTS / "atlas_claims.yaml", _overrides(options.overrides))
+    report = assess(settings, options.atlas, options.out, options.images, options.device, options.jobs, sys.stderr)
+    print("\n".join(lines(report)))
+    for name in ("atlas.md", "atlas.json", "atlas.png", "atlas_least.png"):
+        print(Path(options.out) / name)
 
 
 def compare_runs(options: Namespace) -> None:

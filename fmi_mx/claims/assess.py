@@ -72,7 +72,8 @@ def _textures(
     rows: list[Row] = []
     components: dict[str, dict[str, dict[str, float]]] = {"trained": {}, RANDOM: {}}
     lost: dict[str, list[int]] = {}
-    of_noise = points_of(runs.white_noise(settings, pictures.inversions.trained, pictures.transfer.denoise))
+    noise = settings.generator("white noise")
+    of_noise = points_of(runs.white_noise(noise, pictures.inversions.trained, pictures.transfer.denoise))
     for layer in settings.layers:
         points, random = (points_of(one[layer]) for one in pictures.inversions)
         rows.append(retrieval_row(layer, points, random, of_noise, settings, bootstrap, generator))

@@ -39,10 +39,11 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
     ):
         trained, random = (np.array([_by_filter(one[layer], measure) for layer in settings.layers]) for one in inversions)
         rows.append(trend_row(name, trained, random, settings, bootstrap))
+        noise = white_noise(settings.generator("white noise"), inversions.trained, denoised)
         found[name] = {
             "trained": levels(trained, bootstrap),
             RANDOM: levels(random, bootstrap),
-            "white noise": levels([_by_filter(white_noise(settings, inversions.trained, denoised), measure)], bootstrap)[0],
+            "white noise": levels([_by_filter(noise, measure)], bootstrap)[0],
             "content images": {image: measure(picture) for image, picture in contents.items()},
         }
     return rows, found

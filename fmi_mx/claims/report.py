@@ -28,17 +28,17 @@ def plain(value: object) -> Any:
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
-    return value.item() if isinstance(value, np.generic) else value
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def lines(report: dict[str, Any]) -> list[str]:
     """The report, as ``assess`` returns it, as lines: a row a line, claim by claim."""
     found: list[str] = []
     for number, sentence in CLAIMS.items():
-        found += ["", f"{number}. {sentence} {_tally(report, number)}"]
+        found += ["", f"{number}. {sentence} {tally(report, number)}"]
         for row in report["rows"]:
             if row["claim"] == number:
-                found.append(f"   {row['where']}: {row['measure']} {_measured(row)}; {_controls(row)}; {_verdict(row)}")
+                found.append(f"   {row['where']}: {row['measure']} {measured(row)}; {controls(row)}; {verdict(row)}")
     return found[1:]
 
 
@@ -55,45 +55,45 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     if report["width"] != 1:
         found += ["**The network is a small one and not the paper's VGG-19.**", ""]
-    found += [f"{number}. {sentence} {_tally(report, number)}" for number, sentence in CLAIMS.items()]
-    found += ["", *_head("claim", "where", "measure", "measured", "controls", "verdict")]
+    found += [f"{number}. {sentence} {tally(report, number)}" for number, sentence in CLAIMS.items()]
+    found += ["", *head("claim", "where", "measure", "measured", "controls", "verdict")]
     for row in report["rows"]:
-        cells = [CLAIMS[row["claim"]], row["where"], row["measure"], _measured(row), _controls(row), _verdict(row)]
+        cells = [CLAIMS[row["claim"]], row["where"], row["measure"], measured(row), controls(row), verdict(row)]
         found.append(f"| {' | '.join(cells)} |")
     for table in (_missed, _levels, _components, _descents):
         found += ["", *table(report)]
     return "\n".join(found) + "\n"
 
 
-def _tally(report: dict[str, Any], number: int) -> str:
+def tally(report: dict[str, Any], number: int) -> str:
     """How many of a claim's rows have which verdict."""
     verdicts = [row["verdict"] for row in report["rows"] if row["claim"] == number]
     counts = [f"{verdict} {verdicts.count(verdict)}" for verdict in (HOLDS, OPEN, FAILS) if verdict in verdicts]
     return f"Of {len(verdicts)} rows: {', '.join(counts)}."
 
 
-def _measured(row: dict[str, Any]) -> str:
-    return _interval(row["measured"])
+def measured(row: dict[str, Any]) -> str:
+    return interval(row["measured"])
 
 
-def _interval(estimate: dict[str, float]) -> str:
+def interval(estimate: dict[str, float]) -> str:
     return f"{estimate['value']:.3g} [{estimate['low']:.3g}, {estimate['high']:.3g}]"
 
 
-def _controls(row: dict[str, Any]) -> str:
+def controls(row: dict[str, Any]) -> str:
     """Every control's number with the margin to it, the p of shuffled labels, and what stands beside."""
-    found = [f"{name} {value:.3g} (margin {_interval(row['margins'][name])})" for name, value in row["controls"].items()]
+    found = [f"{name} {value:.3g} (margin {interval(row['margins'][name])})" for name, value in row["controls"].items()]
     if row["p"] is not None:
         found.append(f"shuffled labels p = {row['p']:.2g}")
-    beside = [f"{name} {_interval(one) if isinstance(one, dict) else f'{one:.3g}'}" for name, one in row["beside"].items()]
+    beside = [f"{name} {interval(one) if isinstance(one, dict) else f'{one:.3g}'}" for name, one in row["beside"].items()]
     return ", ".join(found) + (f"; beside: {', '.join(beside)}" if beside else "")
 
 
-def _verdict(row: dict[str, Any]) -> str:
+def verdict(row: dict[str, Any]) -> str:
     return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
 
 
-def _head(*columns: str) -> list[str]:
+def head(*columns: str) -> list[str]:
     """The first two lines of a table."""
     return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
 
@@ -106,7 +106,7 @@ def _missed(report: dict[str, Any]) -> list[str]:
 
 def _components(report: dict[str, Any]) -> list[str]:
     """A table of claim 4's variance components, shares of the whole, layer by layer."""
-    found = _head("share of the variance", *report["settings"]["layers"])
+    found = head("share of the variance", *report["settings"]["layers"])
     for weights, layers in report["components"].items():
         for name in next(iter(layers.values())):
             shares = [f"{one[name] / (sum(one.values()) or 1.0):.3f}" for one in layers.values()]
@@ -116,7 +116,7 @@ def _components(report: dict[str, Any]) -> list[str]:
 
 def _descents(report: dict[str, Any]) -> list[str]:
     """A table of how the inversions came down, layer by layer."""
-    found = _head("inversions", *report["settings"]["layers"])
+    found = head("inversions", *report["settings"]["layers"])
     for weights, layers in report["descents"].items():
         for name in next(iter(layers.values())):
             found.append(f"| {name}, {weights} | {' | '.join(f'{one[name]:.3g}' for one in layers.values())} |")
@@ -125,10 +125,10 @@ def _descents(report: dict[str, Any]) -> list[str]:
 
 def _levels(report: dict[str, Any]) -> list[str]:
     """A table of claim 2's measures, layer by layer."""
-    found = _head("mean", *report["settings"]["layers"], "white noise", "content images")
+    found = head("mean", *report["settings"]["layers"], "white noise", "content images")
     for measure, level in report["levels"].items():
         own = ", ".join(f"{image} {value:.3g}" for image, value in level["content images"].items())
         for weights in ("trained", RANDOM):
-            of_layers = " | ".join(map(_interval, level[weights]))
-            found.append(f"| {measure}, {weights} | {of_layers} | {_interval(level['white noise'])} | {own} |")
+            of_layers = " | ".join(map(interval, level[weights]))
+            found.append(f"| {measure}, {weights} | {of_layers} | {interval(level['white noise'])} | {own} |")
     return found

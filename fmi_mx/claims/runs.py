@@ -200,10 +200,11 @@ def _plain(folder: Path, name: str) -> np.ndarray:
     return clipped(store.read_array(folder, name, "image"))
 
 
-def white_noise(settings: Settings, pictures: ByLayer[np.ndarray], denoise: float) -> list[list[list[np.ndarray]]]:
+def white_noise(
+    generator: np.random.Generator, pictures: ByLayer[np.ndarray], denoise: float
+) -> list[list[list[np.ndarray]]]:
     """As many pictures of white noise as a layer has inversions, and of their sizes: [filter][image][seed] -> uint8 (H, W,
     3). pictures: one of ``Both``. denoise: as of ``postprocess``."""
-    generator = settings.generator("white noise")
 
     def noise(like: np.ndarray) -> np.ndarray:
         pixels = generator.uniform(0, 255, (1, 3, *like.shape[:2])) - MEAN.reshape(1, 3, 1, 1)

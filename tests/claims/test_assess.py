@@ -324,7 +324,7 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
 
 def test_white_noise_is_denoised_as_it_is_asked_for():
     def noise(denoise):
-        return white_noise(SETTINGS, {"relu1_2": [[[np.zeros((24, 32, 3))]]]}, denoise)[0][0][0]
+        return white_noise(generator(), {"relu1_2": [[[np.zeros((24, 32, 3))]]]}, denoise)[0][0][0]
 
     assert noise(0).shape == (24, 32, 3) and noise(0).std() == pytest.approx(255 / 12**0.5, rel=0.02)
     assert noise(0.2).std() < 0.5 * noise(0).std()

@@ -1,0 +1,106 @@
+"""What the atlas says of the paper's claims: reads a run, computes the controls, measures, judges and writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from ...files import whole
+from ...machine.aliases import AnyPath
+from ...measure.intervals import Bootstrap
+from ..report import plain
+from ..verdicts import RANDOM, Row
+from . import facts, figure, report
+from .cells import MEASURES, Atlas, read_atlas
+from .control import Control, control
+from .facts import Close
+from .rows import NOISE, found_row, trend_row
+from .settings import Settings
+from .textures import closeness
+
+
+def assess(
+    settings: Settings, folder: AnyPath, out: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
+) -> dict[str, Any]:
+    """Writes atlas.md, atlas.json, atlas.png and atlas_least.png into a folder.
+
+    folder: of the atlas's run. out: where to write; the random weights' runs go into out/atlas_random, and resume. Others:
+    see ``control``. Returns the report, as atlas.json holds it. Raises InputError before anything is written for whatever is
+    wrong with the input.
+    """
+    print("reading the atlas", file=stream, flush=True)
+    atlas = read_atlas(folder)
+    beside = control(settings, atlas, out, images, device, jobs, stream) if settings.random_filters else None
+    print("measuring the inversions", file=stream, flush=True)
+    found = measured(settings, atlas, beside)
+    contents = {
+        "atlas.json": whole.as_json(found),
+        "atlas.md": report.markdown(found).encode(),
+        "atlas.png": figure.draw(found),
+        "atlas_least.png": figure.least(atlas, found["least"]),
+    }
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with whole.together(*(Path(out) / name for name in contents)) as parts:
+        for part, content in zip(parts, contents.values()):
+            part.write_bytes(content)
+    return found
+
+
+def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[str, Any]:
+    """The report. beside: None where no controls were computed."""
+    bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.generator("bootstrap"))
+    close = {layer: closeness(inversions.points()) for layer, inversions in atlas.layers.items()}
+    sample: dict[str, Close] = {}
+    if beside:
+        sample = {
+            "trained": {layer: closeness(one.points()) for layer, one in beside.trained.items()},
+            RANDOM: {layer: closeness(one.points()) for layer, one in beside.random.items()},
+            NOISE: {layer: closeness(points) for layer, points in beside.noise.items()},
+        }
+    by_filter = {layer: facts.by_filter(inversions, close[layer]) for layer, inversions in atlas.layers.items()}
+    experiment = atlas.run.experiment
+    found: dict[str, Any] = {
+        "settings": settings,
+        "folder": str(atlas.folder),
+        "width": atlas.run.width,
+        "images": atlas.images,
+        "long_edge": experiment["long_edge"],
+        "feature_map": experiment["feature_map"],
+        "precision": atlas.precision(),
+        "cells": len(atlas.run.specifications),
+        "lacking": {layer: lacking for layer, lacking in atlas.lacking.items() if any(lacking.values())},
+        "sample": facts.sample_facts(beside) if beside else None,
+        "rows": [*_found(settings, close, sample, bootstrap), *_trends(settings, atlas, beside, bootstrap)],
+        "layers": facts.layer_facts(settings, atlas, close, sample, beside, bootstrap),
+        "fairness": facts.fairness_facts(settings, by_filter),
+        "least": facts.least(settings, by_filter),
+        "by_filter": by_filter,
+    }
+    data: dict[str, Any] = plain(found)
+    return data
+
+
+def _found(settings: Settings, close: Close, sample: dict[str, Close], bootstrap: Bootstrap) -> list[Row]:
+    """Claim 1: all layers together, where there are several, and each."""
+    generator = settings.generator("shuffles")
+    places = {facts.EVERY: list(close)} if len(close) > 1 else {}
+    places.update({layer: [layer] for layer in close})
+    rows = []
+    for where, layers in places.items():
+        of_sample = {name: [one[layer] for layer in layers] for name, one in sample.items()}
+        rows.append(found_row(where, [close[layer] for layer in layers], of_sample, settings, bootstrap, generator))
+    return rows
+
+
+def _trends(settings: Settings, atlas: Atlas, beside: Control | None, bootstrap: Bootstrap) -> list[Row]:
+    """Claim 2: over all layers that the atlas has, and over those of them that the paper shows."""
+    shown = [layer for layer in atlas.layers if layer in settings.shown_layers]
+    places = {f"all {len(atlas.layers)} layers": list(atlas.layers), f"the paper's {len(shown)} layers": shown}
+    rows = []
+    for measure in MEASURES:
+        for where, layers in places.items():
+            if len(layers) > 1:
+                values = [getattr(atlas.layers[layer], measure).mean(axis=1) for layer in layers]
+                random = [getattr(beside.random[layer], measure).mean(axis=1) for layer in layers] if beside else []
+                rows.append(trend_row(where, measure, layers, values, random, settings, bootstrap))
+    return rows

@@ -1,0 +1,138 @@
+"""What a run of atlas.yaml has stored, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Dict, NamedTuple
+
+import numpy as np
+
+from ...errors import InputError, as_line
+from ...files import store
+from ...files.finding import image_name
+from ...machine.aliases import AnyPath
+from ...measure.descriptors import positions
+from ...network.vgg19 import LAYERS, check_relu
+from ...runs.finished import Finished, read_run
+
+PARTS = ("colour", "texture")
+MEASURES = ("colourfulness", "intricacy")
+NEEDS = "at least two images and two filters of each layer, with keep: picture, as experiments/atlas.yaml has them"
+Record = Dict[str, Any]
+
+
+class Inversions(NamedTuple):
+    """The filters of a layer of which every image's inversion is there. filters: (n,), their numbers, ascending. described:
+    part -> float64 (n, images, F), see ``describe``. colourfulness, intricacy: float64 (n, images). silent_at_start, silent:
+    bool (n, images), whether the feature map is 0 everywhere in the initial and in the last image."""
+
+    filters: np.ndarray
+    described: dict[str, np.ndarray]
+    colourfulness: np.ndarray
+    intricacy: np.ndarray
+    silent_at_start: np.ndarray
+    silent: np.ndarray
+
+    def of(self, filters: Iterable[int]) -> Inversions:
+        """Some of the filters."""
+        chosen = np.isin(self.filters, list(filters))
+        arrays = self._asdict()
+        described = {part: values[chosen] for part, values in arrays.pop("described").items()}
+        return Inversions(described=described, **{name: values[chosen] for name, values in arrays.items()})
+
+    def points(self) -> np.ndarray:
+        """The inversions as points of the descriptor by colour and texture, standardised over them: float64 (n, images,
+        F)."""
+        filters, images = self.colourfulness.shape
+        flat = {part: values.reshape(filters * images, -1) for part, values in self.described.items()}
+        points = positions([dict(zip(PARTS, both)) for both in zip(*(flat[part] for part in PARTS))], PARTS)
+        return points.reshape(filters, images, -1)
+
+
+class Atlas(NamedTuple):
+    """A run of atlas.yaml or of a part of it. images: by name. asked: layer -> numbers of the filters that it has cells of,
+    there or not. lacking: layer -> {"failed": cells, "missing": cells}. layers: in the order of the network."""
+
+    folder: Path
+    run: Finished
+    images: tuple[str, ...]
+    asked: dict[str, list[int]]
+    lacking: dict[str, dict[str, int]]
+    layers: dict[str, Inversions]
+
+    def record(self, image: str, layer: str, l: int) -> Record:
+        """That of a cell that is there."""
+        return self.run.records[cell_name(image, layer, l)]
+
+    def precision(self) -> str:
+        """What its cells were computed in."""
+        return precision_of(self.run.records.values())
+
+
+def cell_name(image: str, layer: str, l: int) -> str:
+    """The name of the cell of FMI of filter l."""
+    return f"{image}.{layer}.f{l:03d}"
+
+
+def precision_of(records: Iterable[Record]) -> str:
+    """What cells were computed in."""
+    return " and ".join(sorted({record["specification"]["precision"] for record in records}))
+
+
+def read_atlas(folder: AnyPath) -> Atlas:
+    """Reads what a run has stored. Raises InputError where it is no such run, or a layer has fewer than two filters whose
+    cells are all there."""
+    run = read_run(folder)
+    place, experiment = as_line(str(folder)), run.experiment
+    if experiment["method"] != "fmi" or experiment["keep"] != "picture":
+        raise InputError(f"{place} holds no atlas (method {experiment['method']}); it needs method: fmi, {NEEDS}")
+    images = tuple(image_name(image) for image in experiment["images"])
+    if len(images) < 2:
+        raise InputError(f"{place} has inversions from {images[0]} alone; it needs {NEEDS}")
+    asked, lacking = _asked(run)
+    layers = {}
+    for layer, filters in asked.items():
+        check_relu(layer)
+        layers[layer] = read_layer(folder, run.records, layer, filters, images)
+        if len(layers[layer].filters) < 2:
+            raise InputError(
+                f"{place} has {len(layers[layer].filters)} filters of {layer} with all their cells; it needs {NEEDS}"
+            )
+    return Atlas(Path(folder), run, images, asked, lacking, layers)
+
+
+def _asked(run: Finished) -> tuple[dict[str, list[int]], dict[str, dict[str, int]]]:
+    """``asked`` and ``lacking`` of an ``Atlas``, by the names of its cells, which those that are not there have too."""
+    found: dict[str, set[int]] = {}
+    for name in run.specifications:
+        _, layer, l = name.rsplit(".", 2)
+        found.setdefault(layer, set()).add(int(l[1:]))
+    layers = [layer for layer in LAYERS if layer in found]
+    lacking = {layer: {"failed": 0, "missing": 0} for layer in layers}
+    for what, names in (("failed", run.failed), ("missing", run.missing)):
+        for name in names:
+            lacking[name.rsplit(".", 2)[1]][what] += 1
+    return {layer: sorted(found[layer]) for layer in layers}, lacking
+
+
+def read_layer(
+    folder: AnyPath, records: Mapping[str, Record], layer: str, filters: Iterable[int], images: Iterable[str]
+) -> Inversions:
+    """What is stored of a layer's filters. records: of the cells that are there, by name."""
+    named = {l: [cell_name(image, layer, l) for image in images] for l in filters}
+    there = {l: names for l, names in named.items() if all(name in records for name in names)}
+    found = [[records[name] for name in names] for names in there.values()]
+
+    def numbers(measure: str) -> np.ndarray:
+        return np.array([[record["measures"][measure] for record in of_filter] for of_filter in found])
+
+    def facts(fact: str) -> np.ndarray:
+        return np.array([[record[fact] for record in of_filter] for of_filter in found], dtype=bool)
+
+    described = {
+        part: np.array([[store.read_array(folder, name, part) for name in names] for names in there.values()])
+        for part in PARTS
+    }
+    return Inversions(np.array(list(there), dtype=int), described, numbers("colourfulness"), numbers("intricacy"),
+                      facts("silent_at_start"), facts("silent"))  # fmt: skip
