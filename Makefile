@@ -19,6 +19,7 @@ FMI       := $(VENV)/bin/fmi
 OPTIONS    = --weights "$(WEIGHTS)" --images "$(IMAGES)" --device "$(DEVICE)"
 
 FIGURES := fig1 fig2 fig3 fig4 fig5
+RUNS    := $(FIGURES) atlas
 
 # What a panel is compared with: its file, our run's folder and the settings that it needs beside the experiment's own. Fig. 3's
 # panel comes from the authors' loop over filters; the draws of Fig. 4 cannot be repeated, so many show where they lie.
@@ -46,12 +47,13 @@ NORMALISED    := $(OUT)/settings/vgg19_normalised.params
 
 .NOTPARALLEL:  # each rule takes all cores, and `make clean setup` is an order
 
-.PHONY: help setup model images panels $(FIGURES) figures demo claims compare $(COMPARISONS) settings $(TRIALS) normalised test lint bench doctor clean
+.PHONY: help setup model images panels $(RUNS) figures demo claims compare $(COMPARISONS) settings $(TRIALS) normalised test lint bench doctor clean
 
 help:
 	@echo "make demo      Figs. 3, 4 and 5 from the small network in this repository: no weights or images to fetch, a minute of computing"
 	@echo "make fig3      install, get weights and images, compute and draw Fig. 3; a second run resumes (likewise fig1, fig2, fig4, fig5)"
 	@echo "make figures   all five figures"
+	@echo "make atlas     every filter of VGG-19, from two images: hours; fmi gallery and fmi claims --atlas show it"
 	@echo "make claims    the paper's claims, tested with intervals and controls: writes claims.md, claims.json and claims.png"
 	@echo "make compare   our Figs. 3, 4 and 5 beside the authors' panels; make compare-fig3 (fig4, fig5) one of them"
 	@echo "make settings  which settings made the authors' panels; make settings-fig3 (fig4, fig5) of one of them"
@@ -76,9 +78,9 @@ model: setup
 images: setup
 	@test "$(IMAGES)" != experiments/images || $(FMI) images fetch
 
-$(filter-out fig2,$(FIGURES)): model
+$(filter-out fig2,$(RUNS)): model
 
-$(FIGURES): images
+$(RUNS): images
 	$(FMI) run experiments/$@.yaml --out "$(OUT)/$@" $(OPTIONS) --jobs "$(JOBS)" $(foreach s,$(SET),--set "$(s)")
 
 figures: $(FIGURES)

@@ -92,7 +92,7 @@ def test_each_link_leads_to_a_file_and_a_heading():
 
 
 def test_each_target_and_variable_of_make_is_in_the_makefile():
-    lists = re.findall(r"^(?:\.PHONY:|(?:FIGURES|COMPARISONS|TRIALS) *:=) (.*)$", MAKEFILE, re.M)
+    lists = re.findall(r"^(?:\.PHONY:|(?:FIGURES|RUNS|COMPARISONS|TRIALS) *:=) (.*)$", MAKEFILE, re.M)
     known = {*" ".join(lists).split(), *(f"{name}=" for name in re.findall(r"^(\w+) +\?=", MAKEFILE, re.M))}
     named = [(page, word) for page, words in commands("make") for word in words]
     named += [(page, word) for page, words in everywhere(command_lines) for word in words[:1] if re.match("[A-Z]+=", word)]

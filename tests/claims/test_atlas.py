@@ -1,0 +1,210 @@
+"""What the atlas says of the claims: on made-up points by plain NumPy, and end to end on the small network."""
+
+import json
+from itertools import combinations
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from fmi_mx import InputError, cli
+from fmi_mx.claims.atlas.rows import trend_row
+from fmi_mx.claims.atlas.sample import fairness, percentiles
+from fmi_mx.claims.atlas.settings import load_settings
+from fmi_mx.claims.atlas.textures import closeness, distinct, nearest_other
+from fmi_mx.measure.intervals import Bootstrap
+
+SETTINGS = ROOT / "experiments" / "atlas_claims.yaml"
+
+
+@pytest.fixture
+def settings():
+    return load_settings(SETTINGS, {"resamples": 200})
+
+
+@pytest.fixture
+def bootstrap(settings):
+    return Bootstrap(settings.resamples, settings.confidence, np.random.default_rng(3))
+
+
+def points(filters=9, images=3, apart=1.0):
+    generator = np.random.default_rng(7)
+    return generator.normal(size=(filters, 1, 5)) + apart * generator.normal(size=(filters, images, 5))
+
+
+def between(one, other):
+    return float(np.sqrt(((one - other) ** 2).sum()))
+
+
+def test_a_filter_is_found_where_its_two_inversions_are_each_others_nearest():
+    """Counted one by one."""
+    given = points()
+    n, images = given.shape[:2]
+    found, nearer, own = np.zeros(n), np.zeros(n), np.zeros(n)
+    pairs = list(combinations(range(images), 2))
+    for first, second in pairs:
+        for l in range(n):
+            mine = between(given[l, first], given[l, second])
+            there = [between(given[l, first], given[k, second]) for k in range(n) if k != l]
+            back = [between(given[k, first], given[l, second]) for k in range(n) if k != l]
+            found[l] += mine < min(there + back)
+            nearer[l] += sum(one <= mine for one in there + back) / (2 * (n - 1))
+            own[l] += mine
+    ours = closeness(given)
+    assert 0 < found.mean() < len(pairs)
+    np.testing.assert_allclose(ours.found, found / len(pairs))
+    np.testing.assert_allclose(ours.nearer, nearer / len(pairs))
+    np.testing.assert_allclose(ours.own, own / len(pairs))
+    assert ours.apart[2, 5] == pytest.approx(np.mean([
+        (between(given[2, i], given[5, j]) + between(given[5, i], given[2, j])) / 2 for i, j in pairs
+    ]))  # fmt: skip
+
+
+def test_pictures_that_are_all_alike_are_found_by_nobody():
+    """As grey ones are."""
+    ours = closeness(np.zeros((6, 2, 5)))
+    assert (ours.found.sum(), ours.chance()) == (0, 0)
+    np.testing.assert_allclose(ours.nearer, 1)
+
+
+def test_chance_is_what_shuffled_labels_give():
+    ours = closeness(points(apart=0.3))
+    shuffled = ours.shuffled(20000, np.random.default_rng(1)) / len(ours.own)
+    assert ours.found.mean() > 3 * ours.chance()
+    assert shuffled.mean() == pytest.approx(ours.chance(), rel=0.05)
+
+
+def test_near_duplicates_are_no_farther_apart_than_the_median_filter_is_from_itself(settings, bootstrap):
+    """Three filters of one texture, and five of their own."""
+    generator = np.random.default_rng(2)
+    base = 30 * np.eye(8)[:, None]
+    base[:3] = base[0]
+    close = closeness(base + generator.normal(size=(8, 2, 8)))
+    ours = distinct(close, settings, bootstrap)
+    assert ours.threshold.value == pytest.approx(np.median(close.own))
+    near = [(i, j) for i, j in combinations(range(8), 2) if close.apart[i, j] <= np.median(close.own)]
+    assert ours.pairs == len(near) > 0
+    assert ours.duplicated.value == len({i for pair in near for i in pair}) / 8
+    assert {i for pair in near for i in pair} <= {0, 1, 2}
+    wide = distinct(close, load_settings(SETTINGS, {"resamples": 200, "duplicates": 1.0}), bootstrap)
+    assert [group.tolist() for group in wide.groups] == [[0, 1, 2]]
+    assert wide.textures.value == 6
+    place, far = nearest_other(close)
+    assert set(place[:3]) <= {0, 1, 2}
+    assert far[3] == min(close.apart[3, k] for k in range(8) if k != 3)
+
+
+def test_a_trend_is_the_slope_over_the_places_of_the_layers(settings, bootstrap):
+    layers, generator = ["relu1_2", "relu3_1", "relu5_4"], np.random.default_rng(4)
+    values = [generator.normal(level, 1, 20) for level in (1, 4, 9)]
+    row = trend_row("here", "intricacy", layers, values, [], settings, bootstrap)
+    wanted = np.polyfit([1, 4, 15], [one.mean() for one in values], 1)[0]
+    assert row.measured.value == pytest.approx(wanted)
+    assert row.verdict == "undecided"  # as its control was not computed
+    assert "random weights not computed" in row.because
+
+
+def test_places_of_equal_values_are_the_same():
+    np.testing.assert_allclose(percentiles(np.array([3.0, 1, 1, 2])), [0.875, 0.25, 0.25, 0.625])
+
+
+def test_the_papers_filters_have_a_place_among_all(settings):
+    """The first five the largest of their layer: far out; and the middle ones: not."""
+    numbers = {"relu1_2": np.arange(40), "relu2_2": np.arange(40)}
+    high = {layer: np.where(one < 5, 100.0, one) for layer, one in numbers.items()}
+    found = fairness(high, numbers, settings, np.random.default_rng(1))
+    assert found.place.value == pytest.approx((40 - 2.5) / 40)
+    assert found.p < 0.05
+    assert (found.shown, found.rest) == (100, pytest.approx(np.arange(5, 40).mean()))
+    middle = {layer: (one + 18.0) % 40 for layer, one in numbers.items()}
+    assert fairness(middle, numbers, settings, np.random.default_rng(1)).p > 0.3
+    assert fairness({"relu1_2": np.zeros(3)}, {"relu1_2": np.arange(3)}, settings, np.random.default_rng(1)) is None
+
+
+@pytest.mark.parametrize("overrides, message", [
+    ({"random_filters": 1}, "at least two"), ({"shown_layers": ["pool1"]}, "is no ReLU"),
+    ({"seeed": 1}, "did you mean 'seed'"),
+    ({"preset": "fast"}, "the atlas has been computed"), ({"confidence": 1}, "confidence: must be a number"),
+])  # fmt: skip
+def test_settings_that_cannot_be(overrides, message):
+    with pytest.raises(InputError, match=message):
+        load_settings(SETTINGS, overrides)
+
+
+SMALL = ["images=[astronaut,ihc]", "layers=[relu1_2,relu2_2,relu4_2]", "filters=0-7", "long_edge=48", "start=60",
+         "stop.passes=6", "precision=float32"]  # fmt: skip
+FILES = ["--weights", str(ROOT / "model" / "small.params"), "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory):
+    """A run of a part of the atlas, by the small network."""
+    folder = tmp_path_factory.mktemp("atlas") / "run"
+    settings = [part for one in SMALL for part in ("--set", one)]
+    command = ["run", str(ROOT / "experiments" / "atlas.yaml"), *settings, *FILES, "--jobs", "1", "--out", str(folder)]
+    assert cli.main(command) == 0
+    return folder
+
+
+def say(folder, out, *options):
+    few = ["--set", "resamples=100", "--set", "random_filters=4", "--jobs", "1", "--device", "cpu"]
+    return cli.main(["claims", "--atlas", str(folder), "--out", str(out), *few, *options])
+
+
+def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
+    assert say(atlas, tmp_path) == 0
+    capsys.readouterr()
+    found = json.loads((tmp_path / "atlas.json").read_text(encoding="utf-8"))
+    assert (found["cells"], found["images"], list(found["layers"])) == (
+        48,
+        ["astronaut", "ihc"],
+        ["relu1_2", "relu2_2", "relu4_2"],
+    )
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (atlas / "cells").glob("*.json")]
+    for layer, one in found["layers"].items():
+        mine = [record for record in records if record["specification"]["layer"] == layer]
+        measures = [record["measures"]["colourfulness"] for record in mine]
+        assert one["colourfulness"]["value"] == pytest.approx(np.mean(measures))
+        assert one["silent_at_start"]["value"] == np.mean([record["silent_at_start"] for record in mine])
+        assert len(found["sample"]["filters"][layer]) == 4
+    claims = [row["claim"] for row in found["rows"]]
+    assert (claims.count(1), claims.count(2)) == (4, 4)
+    assert len(found["least"]) == 20
+    for name in ("atlas.md", "atlas.png", "atlas_least.png"):
+        assert (tmp_path / name).stat().st_size > 1000
+    text = (tmp_path / "atlas.md").read_text(encoding="utf-8")
+    assert "**The network is a small one and not the paper's VGG-19.**" in text
+    before = {name: (tmp_path / name).read_bytes() for name in ("atlas.json", "atlas.md", "atlas.png", "atlas_least.png")}
+    assert say(atlas, tmp_path) == 0
+    assert "stored already" in capsys.readouterr().err
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_without_controls_nothing_holds(atlas, tmp_path):
+    assert say(atlas, tmp_path, "--set", "random_filters=0") == 2  # as it is set already
+    few = ["--set", "resamples=100", "--set", "random_filters=0", "--out", str(tmp_path)]
+    assert cli.main(["claims", "--atlas", str(atlas), *few]) == 0
+    rows = json.loads((tmp_path / "atlas.json").read_text(encoding="utf-8"))["rows"]
+    assert {row["verdict"] for row in rows} <= {"undecided", "does not hold"}
+    assert not (tmp_path / "atlas_random").exists()
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"keep": "image"}, "holds no atlas"), ({"images": ["astronaut"]}, "has inversions from astronaut alone"),
+])  # fmt: skip
+def test_a_run_that_is_no_atlas_is_refused(atlas, tmp_path, capsys, change, message):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    content = json.loads((atlas / "run.json").read_text(encoding="utf-8"))
+    content["experiment"].update(change)
+    (copy / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    assert say(copy, tmp_path / "out") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_images_than_the_atlas_was_made_from_are_refused(atlas, tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "astronaut.jpg").write_bytes((ROOT / "figures" / "readme" / "sweep.jpg").read_bytes())
+    assert say(atlas, tmp_path / "out", "--images", str(tmp_path / "images")) == 2
+    assert "is another image than" in capsys.readouterr().err
