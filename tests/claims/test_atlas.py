@@ -67,6 +67,14 @@ def test_pictures_that_are_all_alike_are_found_by_nobody():
     np.testing.assert_allclose(ours.nearer, 1)
 
 
+def test_a_filter_that_leaves_the_same_picture_from_both_images_is_not_found():
+    """As the same grey."""
+    given = points(images=2, apart=0.1)
+    assert closeness(given).found[4] == 1
+    given[4, 1] = given[4, 0]
+    assert closeness(given).found[4] == 0
+
+
 def test_chance_is_what_shuffled_labels_give():
     ours = closeness(points(apart=0.3))
     shuffled = ours.shuffled(20000, np.random.default_rng(1)) / len(ours.own)
@@ -207,4 +215,4 @@ def test_other_images_than_the_atlas_was_made_from_are_refused(atlas, tmp_path, 
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "astronaut.jpg").write_bytes((ROOT / "figures" / "readme" / "sweep.jpg").read_bytes())
     assert say(atlas, tmp_path / "out", "--images", str(tmp_path / "images")) == 2
-    assert "is another image than" in capsys.readouterr().err
+    assert "astronaut.jpg is another image than" in capsys.readouterr().err
