@@ -6,12 +6,12 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import CellsFailed, InputError, as_line, shown
 from .jobs import Pool
-from .worker import Failed, compared, versions, words_of
+from .worker import compared, versions, words_of
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -21,7 +21,6 @@ _T = TypeVar("_T")
 
 PATIENCE = 10  # seconds for a scheduler to answer
 A_WORKER = 2  # tasks that a worker has: one in hand, and the next
-_UNREADABLE = (ImportError, AttributeError, TypeError, EOFError)  # what comes of a task that another version has made
 LARGE = "1GB"  # of a task, of which dask warns below; weights are 80 MB, and sent once
 
 
@@ -63,8 +62,8 @@ def _connect(address: str) -> Any:
 
 
 class Cluster(Executor):
-    """The workers of a client's scheduler. What goes wrong with them comes as what a run knows: a cell that its workers have
-    died of is ``Failed``, and a scheduler that is gone is CellsFailed."""
+    """The workers of a client's scheduler. What goes wrong comes as what a run knows: a cell whose workers have
+    died has BrokenExecutor, and a scheduler that is gone is CellsFailed."""
 
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
@@ -103,18 +102,14 @@ class Cluster(Executor):
         try:
             future.set_result(done.result())
         except (Exception, CancelledError) as error:
-            meant = self._meaning(error)
-            if isinstance(meant, Failed):
-                future.set_result(meant)
-            else:
-                future.set_exception(meant)
+            future.set_exception(self._meaning(error))
 
-    def _meaning(self, error: BaseException) -> Failed | BaseException:
+    def _meaning(self, error: BaseException) -> BaseException:
         """What an error of a task means to a run."""
         if isinstance(error, InputError):
             return error
         if type(error).__name__ == "KilledWorker":
-            return Failed("workers have died of it, killed or short of memory", {})
+            return BrokenExecutor(str(error))  # of which dask accuses every task that such a worker had
         if isinstance(error, (ImportError, AttributeError)) or "deserialization" in str(error):
             why = as_line(" ".join(str(error).split()), 100)
             both = "scheduler and workers need the same fmi_mx and distributed"

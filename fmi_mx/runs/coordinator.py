@@ -21,7 +21,6 @@ from .materials import Files, Materials, gather
 from .plan import plan_of, specify, write_plan
 from .worker import Answer, Done, Failed, Lacking, Task, task_of, versions, work
 
-TRIES = 2  # workers that may die of a cell before it counts as failed
 PATIENCE = 1.0  # seconds after which ``on_wait`` is called again
 Record = Dict[str, Any]
 
@@ -56,6 +55,7 @@ def run_all(
     """
     runs = [_Run(order, one, on_cell) for order, one in zip(orders, materials)]
     in_hand: dict[Future[Answer], _Waiting] = {}
+    suspects: deque[_Waiting] = deque()
     with contextlib.ExitStack() as folders:
         for one in runs:
             folders.callback(one.close)
@@ -65,24 +65,29 @@ def run_all(
                 if waiting is None:
                     break
                 in_hand[place.executor.submit(work, waiting.task)] = waiting
+            if not in_hand and suspects:  # alone: what dies now has died of it, and has all the memory
+                waiting = suspects.popleft()
+                in_hand[place.executor.submit(work, waiting.task)] = waiting
             if not in_hand:
                 return [one.records() for one in runs]
             for future in wait(in_hand, PATIENCE, FIRST_COMPLETED).done:
                 again = in_hand[future].run.receive(in_hand.pop(future), future)
-                if again:
+                if again and again.suspect:
+                    suspects.append(again)
+                elif again:
                     in_hand[place.executor.submit(work, again.task)] = again
             if on_wait:
                 on_wait(len(in_hand))
 
 
 class _Waiting(NamedTuple):
-    """A cell in hand. died: workers that have died of it."""
+    """A cell in hand. suspect: a worker has died that had it; it is computed once more, alone, after the others."""
 
     run: _Run
     cell: Cell
     task: Task
     specification: Record
-    died: int = 0
+    suspect: bool = False
 
 
 class _Run:
@@ -134,9 +139,9 @@ class _Run:
         try:
             answer = future.result()
         except BrokenExecutor:
-            if waiting.died + 1 < TRIES:
-                return waiting._replace(died=waiting.died + 1)
-            answer = Failed(f"{TRIES} workers have died of it, killed or short of memory; fewer --jobs need less", {})
+            if not waiting.suspect:
+                return waiting._replace(suspect=True)
+            answer = Failed("workers have died of it, with others and alone: killed, or short of memory", {})
         if isinstance(answer, Lacking):
             assert waiting.task.weights is not None  # as that is what it lacks
             return waiting._replace(task=waiting.task._replace(arrays=read_weights(waiting.task.weights.path)))

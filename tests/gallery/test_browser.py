@@ -276,8 +276,8 @@ def test_a_page_is_as_wide_as_its_window_in_light_and_dark(page, width, kind, re
     lightness = []
     for dark in (False, True):
         page.visit(folder, "", width, dark)
-        colour = page.run("getComputedStyle(document.body).backgroundColor")
-        lightness.append(sum(map(int, colour[4:-1].split(","))))
+        colour = page.wait("getComputedStyle(document.body).backgroundColor.match(/^rgb\\((\\d+), (\\d+), (\\d+)\\)$/)")
+        lightness.append(sum(map(int, colour[1:])))
     assert lightness[0] > 700
     assert lightness[1] < 100
 

@@ -140,7 +140,7 @@ def test_a_cell_that_its_workers_die_of_fails_and_the_others_are_computed(order)
         compute(order(), where, work=die_of_the_second)
     found = read_run(order().out)
     assert list(found.failed) == ["golden_gate.relu1_1.f001", "golden_gate.relu2_1.f001"]
-    assert set(found.failed.values()) == {"workers have died of it, killed or short of memory"}
+    assert set(found.failed.values()) == {"workers have died of it, with others and alone: killed, or short of memory"}
 
 
 def test_a_scheduler_that_goes_away_ends_the_run_and_what_is_stored_stays(order):

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +108,38 @@ def test_two_workers_that_die_of_a_cell_fail_it_and_the_others_are_computed(orde
     compute(order(), 2, work=die_at_the_second_each_time)
     found = read_run(order().out)
     assert list(found.failed) == ["golden_gate.relu1_1.f001", "golden_gate.relu2_1.f001"]
-    assert all("2 workers have died of it" in reason for reason in found.failed.values())
+    assert all("workers have died of it, with others and alone" in reason for reason in found.failed.values())
     assert found.missing == []
+
+
+class Accusing(Executor):
+    """Breaks both of two cells that it has at a time, as dask does, whichever of them has killed the worker."""
+
+    def __init__(self):
+        self.here, self.lock = None, threading.Lock()
+
+    def submit(self, fn, *args):
+        future = Future()
+        with self.lock:
+            if self.here is None:
+                self.here = future
+                threading.Timer(0.2, self.answer, [future, fn, args]).start()
+            else:
+                for one in (self.here, future):
+                    one.set_exception(BrokenExecutor())
+                self.here = None
+        return future
+
+    def answer(self, future, fn, args):
+        with self.lock:
+            if self.here is future:
+                self.here = None
+                future.set_result(fn(*args))
+
+
+def test_cells_whose_workers_have_died_are_computed_again_one_at_a_time(order):
+    records = run_all([order()], prepare([order()], "cpu"), Pool(Accusing(), lambda: 2), work=answer)[0]
+    assert [record for record in records if "failed" in record] == []
 
 
 def test_a_worker_gets_weights_that_it_cannot_read(order, monkeypatch):
