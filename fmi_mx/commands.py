@@ -115,7 +115,7 @@ def _draw(folder: AnyPath) -> int:
     from .runs.finished import listed, read_run
 
     finished = read_run(folder)
-    count = len(finished.specifications)
+    count = len(finished.cells)
     if count > draw.MOST:
         print(f"{count} cells are too many for a figure; `fmi gallery {folder}` shows them", file=sys.stderr)
     else:
@@ -134,7 +134,7 @@ def _draw(folder: AnyPath) -> int:
 
 
 def make_gallery(options: Namespace) -> int:
-    """``fmi gallery``: makes the pages of a finished run and prints the first. Returns 1 where cells failed or are missing,
+    """``fmi gallery``: makes the pages of a run and prints the first. Returns 1 where cells failed or are missing,
     else 0."""
     from .gallery.gallery import make
 
@@ -142,7 +142,7 @@ def make_gallery(options: Namespace) -> int:
     print(page)
     for what, count in (("failed", len(finished.failed)), ("missing", len(finished.missing))):
         if count:
-            print(f"{count} of {len(finished.specifications)} cells {what}, shown as such", file=sys.stderr)
+            print(f"{count} of {len(finished.cells)} cells {what}, shown as such", file=sys.stderr)
     return 1 if finished.failed or finished.missing else 0
 
 

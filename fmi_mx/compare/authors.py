@@ -12,7 +12,7 @@ from ..files import store
 from ..files.images import fitted
 from ..machine.aliases import AnyPath
 from ..measure.descriptors import DESCRIBED
-from ..runs.finished import Finished, check_all_there, read_run
+from ..runs.finished import StoredRun, check_all_there, read_run
 from .panels import read_panel
 
 FRAME = 50  # a cell loses 1/50 of its shorter side (at least 3 pixels) all round, where the panel has a frame
@@ -88,7 +88,7 @@ def method_of(name: str) -> str:
     return name.split(".")[2]
 
 
-def _finished(folder: Path) -> Finished:
+def _finished(folder: Path) -> StoredRun:
     """A run that has a panel, with all its cells."""
     finished = read_run(folder)
     method = finished.experiment["method"]

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..experiment.filters import filters_of
 from ..files import store, whole
 from ..machine.aliases import AnyPath
-from ..runs.finished import Finished, read_run
+from ..runs.finished import StoredRun, read_run
 from . import layouts
 from .canvas import Axes, Figure, plain, png, shortened, wrapped
 from .layouts import Blank, Marked, Part, Picture, Rows
@@ -28,7 +28,7 @@ LARGEST_PIXELS = 65000  # of a figure's height, which matplotlib limits to 2^16
 MOST = 2000  # pictures of a figure
 
 
-def draw(folder: AnyPath, finished: Finished | None = None) -> Path:
+def draw(folder: AnyPath, finished: StoredRun | None = None) -> Path:
     """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
     stands the word; one whose filter is silent has it written on it.
 
@@ -64,7 +64,7 @@ def _place(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.png")
 
 
-def _parts(finished: Finished, folder: Path) -> list[Part]:
+def _parts(finished: StoredRun, folder: Path) -> list[Part]:
     """The parts of a figure, out of the cells of a run's folder. What another run has replaced since is missing too."""
     pictures = {name: store.read_picture(folder, record) for name, record in finished.records.items()}
     shape = next((picture.shape[:2] for picture in pictures.values() if picture is not None), (1, 1))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from ..files.finding import IMAGE_SUFFIXES, find_image
+from ..files.finding import IMAGE_SUFFIXES, find_image, image_name
 from ..files.images import file_digest, postprocess, preprocess, read_image
 from ..machine.aliases import AnyPath
 from .source import Source
@@ -25,6 +25,13 @@ def contents_of(source: Source, folder: AnyPath) -> dict[str, np.ndarray]:
             pixels = preprocess(read_image(path), experiment["long_edge"], experiment["pixels"])
             found[image] = postprocess(pixels, denoise=0)
     return found
+
+
+def unseen(source: Source, contents: Mapping[str, np.ndarray]) -> list[str]:
+    """The names of the images that cells were computed from and ``contents_of`` has not found."""
+    of_cells = {cell.image for name, cell in source.cells.items() if name in source.finished.records}
+    images = source.finished.experiment["images"]
+    return [image_name(image) for image in images if image in of_cells and image not in contents]
 
 
 def _digests(source: Source) -> dict[str, str]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..files.finding import image_name
 from ..machine.aliases import AnyPath
-from ..runs.finished import Finished
-from .contents import contents_of
+from ..runs.finished import StoredRun
+from .contents import contents_of, unseen
 from .filters import filter_pages
 from .grid import grid_pages
 from .pages import templates, write_page, write_script
@@ -20,21 +20,20 @@ from .place import check_place, replaced
 from .source import Source, read_source
 
 
-def make(folder: AnyPath, out: AnyPath | None, images: AnyPath, say: Callable[[str], None]) -> tuple[Path, Finished]:
-    """Makes the pages of a finished run.
+def make(folder: AnyPath, out: AnyPath | None, images: AnyPath, say: Callable[[str], None]) -> tuple[Path, StoredRun]:
+    """Makes the pages of a run, finished or not.
 
     folder: the run's. out: where they go; the run's folder with /gallery when None. images: a folder of content images.
     say: is told what is done, a line each. Returns the first page and the run. Raises InputError, before anything is
-    written, where the folder holds no finished run, the pages cannot go there, or Jinja2 is missing.
+    written, where the folder holds no run, the pages cannot go there, or Jinja2 is missing.
     """
     templates()
     out = Path(out or Path(folder) / "gallery")
     check_place(out)
     source = read_source(folder)
     contents = contents_of(source, images)
-    for image in source.finished.experiment["images"]:
-        if image not in contents:
-            say(f"{image_name(image)}: no content image in {images} is the one that the run had, so none is shown")
+    for name in unseen(source, contents):
+        say(f"{name}: no content image in {images} is the one that the run had, so none is shown")
     unmeasured = sum("measures" not in record for record in source.finished.records.values())
     if unmeasured and source.finished.experiment["method"] == "fmi":
         say(f"{unmeasured} pictures to be measured; one of 512 pixels takes some seconds")
@@ -52,9 +51,9 @@ def _write(source: Source, contents: Mapping[str, np.ndarray], place: Path, say:
     text = json.dumps(experiment, indent=2, ensure_ascii=False)  # JSON is YAML
     (place / "experiment.yaml").write_text(text + "\n", encoding="utf-8")
     facts = {"title": experiment["figure"], "experiment": experiment, "width": Fraction(finished.width),
-             "count": len(finished.specifications), "failed": len(finished.failed), "missing": len(finished.missing),
+             "count": len(finished.cells), "failed": len(finished.failed), "missing": len(finished.missing),
              "images": [image_name(image) for image in experiment["images"]], "weights": _weights(source),
-             "unseen": [image_name(image) for image in experiment["images"] if image not in contents]}  # fmt: skip
+             "unseen": unseen(source, contents)}  # fmt: skip
     write_page(place, "filters.html" if filters else "grid.html", **facts, **said)
 
 

@@ -1,4 +1,4 @@
-"""What a gallery is made from: a finished run and, of each cell, its picture and the numbers that its page shows."""
+"""What a gallery is made from: a run and, of each cell, its picture and the numbers that its page shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ..experiment.cell import Cell, cells
 from ..experiment.experiment import from_data
 from ..files import store
 from ..machine.aliases import AnyPath
-from ..runs.finished import Finished, read_run
+from ..runs.finished import StoredRun
+from ..runs.status import read_so_far
 from .measures import array_or_none
 
 POINTS = 30  # of a loss curve
@@ -22,18 +23,19 @@ _NUMBERS = {"energy_share": "share", "energy_share_content": "content", "loss_fi
 
 
 class Source(NamedTuple):
-    """A finished run. cells: those of the run, by name, in their order."""
+    """A run as far as it has come. cells: those of the run, by name, in their order."""
 
     folder: Path
-    finished: Finished
+    finished: StoredRun
     cells: dict[str, Cell]
 
 
 def read_source(folder: AnyPath) -> Source:
-    """Raises InputError as ``read_run``."""
-    finished = read_run(folder)
+    """Raises InputError as ``read_so_far``."""
+    finished = read_so_far(folder)
     every = cells(from_data(finished.experiment), finished.width)
-    found = [cell for cell in every if cell.name in finished.specifications]
+    named = set(finished.cells)
+    found = [cell for cell in every if cell.name in named]
     return Source(Path(folder), finished, {cell.name: cell for cell in found})
 
 

@@ -1,4 +1,4 @@
-"""What a finished run left behind: run.json, and which of its cells are there."""
+"""What a run left behind: run.json, once it has finished, and which of its cells are there."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..network.vgg19 import WIDTHS
 LARGEST = 10**8  # bytes of a run.json
 
 
-class Finished(NamedTuple):
-    """A finished run. experiment: as ``as_data`` gives it. specifications: name of each of its cells, in their order ->
-    digest of its specification. width: of the network. failed: name -> why the cell could not be computed. missing: names of
+class StoredRun(NamedTuple):
+    """A run as its folder holds it, finished or not. experiment: as ``as_data`` gives it. cells: their names, in
+    their order. width: of the network. failed: name -> why the cell could not be computed. missing: names of
     the cells that are gone, damaged or, by now, another experiment's."""
 
     experiment: dict[str, Any]
-    specifications: dict[str, str]
+    cells: list[str]
     width: float
     records: dict[str, dict[str, Any]]
     failed: dict[str, str]
@@ -38,7 +38,7 @@ def finish(folder: AnyPath, experiment: Experiment, records: Iterable[dict[str, 
     whole.write_json(Path(folder) / "run.json", content)
 
 
-def read_run(folder: AnyPath) -> Finished:
+def read_run(folder: AnyPath) -> StoredRun:
     """The finished run in a folder, whatever another run is doing there now. Raises InputError where the folder holds none,
     or one that no run of this version wrote."""
     again = f"first `fmi run EXPERIMENT.yaml --out {folder}`"
@@ -69,7 +69,7 @@ def read_run(folder: AnyPath) -> Finished:
             failed[name] = record["failed"]
         else:
             records[name] = record
-    return Finished(as_data(experiment), specifications, content["width"], records, failed, missing)
+    return StoredRun(as_data(experiment), list(specifications), content["width"], records, failed, missing)
 
 
 def read_cell(folder: AnyPath, name: str) -> dict[str, Any] | None:
@@ -86,7 +86,7 @@ def read_cell(folder: AnyPath, name: str) -> dict[str, Any] | None:
     return record if fits and all(isinstance(where.get(key), type(known)) for key, known in _NOWHERE.items()) else None
 
 
-def check_all_there(folder: AnyPath, finished: Finished) -> None:
+def check_all_there(folder: AnyPath, finished: StoredRun) -> None:
     """Raises InputError, with their names, where cells of a finished run failed or are missing."""
     for what, names in (("failed", list(finished.failed)), ("missing", finished.missing)):
         if names:

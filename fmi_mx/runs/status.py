@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..experiment.cell import Cell, cells
+from ..experiment.experiment import as_data
 from ..files import store
 from ..machine.aliases import AnyPath
 from ..machine.processor import kinds
 from ..network.vgg19 import multiply_adds
-from .finished import listed, read_cell
+from .finished import StoredRun, listed, read_cell, read_run
 from .plan import Plan, read_plan, specify
 
 LATEST = 50  # cells whose pace is taken
@@ -46,6 +47,15 @@ def read_status(folder: AnyPath) -> Status:
         else:
             status.missing.append(cell.name)
     return status
+
+
+def read_so_far(folder: AnyPath) -> StoredRun:
+    """The run that a folder's plan tells of, as far as it has come. Raises InputError as ``read_run``, whose run it is where
+    there is no plan, as before version 0.2."""
+    if not (Path(folder) / "plan.json").exists():
+        return read_run(folder)
+    plan, names, done, failed, missing = read_status(folder)
+    return StoredRun(as_data(plan.experiment), [cell.name for cell in names], plan.width or 1, done, failed, missing)
 
 
 def report(folder: AnyPath) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the atlas says of the claims: on made-up points by plain NumPy, and end to end on the small network."""
 
 import json
+import shutil
 from itertools import combinations
 
 import numpy as np
@@ -197,15 +198,57 @@ def test_without_controls_nothing_holds(atlas, tmp_path):
     assert not (tmp_path / "atlas_random").exists()
 
 
+def changed(atlas, copy, change):
+    """A copy of a run with another plan."""
+    shutil.copytree(atlas, copy)
+    for name in ("plan.json", "run.json"):
+        content = json.loads((copy / name).read_text(encoding="utf-8"))
+        content["experiment"].update(change)
+        content.get("images", {}).update({image: "0" for image in change.get("images", ()) if image == "cat"})
+        (copy / name).write_text(json.dumps(content), encoding="utf-8")
+    return copy
+
+
+def test_of_one_image_it_says_what_needs_no_other(atlas, tmp_path):
+    one = changed(atlas, tmp_path / "one", {"images": ["ihc"]})
+    assert say(one, tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out" / "atlas.json").read_text(encoding="utf-8"))
+    assert {row["claim"] for row in found["rows"]} == {2}
+    assert found["least"] == []
+    assert set(found["fairness"]["all layers"]) == {"colourfulness", "intricacy", "silent at the start"}
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (one / "cells").glob("ihc.relu2_2.*.json")]
+    assert found["layers"]["relu2_2"]["intricacy"]["value"] == pytest.approx(
+        np.mean([record["measures"]["intricacy"] for record in records])
+    )
+    text = (tmp_path / "out" / "atlas.md").read_text(encoding="utf-8")
+    assert "24 filters of 3 layers, each inverted from ihc alone at long edge 48" in text
+    assert "Near duplicates" not in text
+    assert (tmp_path / "out" / "atlas.png").stat().st_size > 1000
+    assert not (tmp_path / "out" / "atlas_least.png").exists()
+
+
+def test_of_an_atlas_under_way_it_takes_the_filters_that_have_every_image(atlas, tmp_path):
+    """One of relu2_2 lacks an image, and all but one of relu4_2; no run of this plan has finished."""
+    copy = changed(atlas, tmp_path / "copy", {})
+    (copy / "run.json").unlink()
+    for name in ["relu2_2.f003", *(f"relu4_2.f00{l}" for l in range(7))]:
+        (copy / "cells" / f"ihc.{name}.json").unlink()
+    assert say(copy, tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out" / "atlas.json").read_text(encoding="utf-8"))
+    assert {layer: one["filters"] for layer, one in found["layers"].items()} == {"relu1_2": 8, "relu2_2": 7}
+    assert found["lacking"]["relu4_2"] == {"failed": 0, "missing": 7}
+    text = (tmp_path / "out" / "atlas.md").read_text(encoding="utf-8")
+    assert (
+        "Of 48 cells some are not there, and their filters are left out: relu2_2 1 (0 failed, 1 missing), relu4_2 7" in text
+    )
+
+
 @pytest.mark.parametrize("change, message", [
-    ({"keep": "image"}, "holds no atlas"), ({"images": ["astronaut"]}, "has inversions from astronaut alone"),
+    ({"keep": "image"}, "holds no atlas"), ({"method": "gatys"}, "holds no"),
+    ({"images": ["astronaut", "cat"]}, "has no two filters of a layer from astronaut and from cat"),
 ])  # fmt: skip
 def test_a_run_that_is_no_atlas_is_refused(atlas, tmp_path, capsys, change, message):
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    content = json.loads((atlas / "run.json").read_text(encoding="utf-8"))
-    content["experiment"].update(change)
-    (copy / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    copy = changed(atlas, tmp_path / "copy", change)
     assert say(copy, tmp_path / "out") == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

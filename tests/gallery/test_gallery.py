@@ -12,6 +12,7 @@ from gallery_runs import FILTERS, HOSTILE, IMAGES, LAYERS, facts_of, filters_run
 from stored import finished_run
 
 from fmi_mx import InputError, load_experiment
+from fmi_mx import run as run_experiment
 from fmi_mx.cli import main
 from fmi_mx.experiment.experiment import as_data
 from fmi_mx.files.images import file_digest
@@ -100,6 +101,22 @@ def test_what_failed_or_is_missing_is_said_and_the_exit_code_is_1(tmp_path, caps
     assert layer["rows"][1][2] == "missing"
     assert layer["apart"][1] is None
     assert layer["apart"][0] > 0
+
+
+def test_a_run_under_way_shows_what_is_there(fig3, weights_file, images_folder, tmp_path):
+    """Of the second image there is nothing yet, and of the first not all."""
+    few = {"layers": ["relu1_1", "relu2_1"], "filters": "0-1", "long_edge": 32, "stop.passes": 2, "start": 20}
+    folder, experiment = tmp_path / "run", load_experiment(fig3, **few)
+    run_experiment(experiment, folder, weights_file, images_folder, "cpu")
+    gone = [*folder.glob("cells/neckarfront.*"), *folder.glob("cells/golden_gate.relu2_1.f001.*")]
+    for path in [folder / "run.json", *gone]:
+        path.unlink()
+    place, said = made(folder, images=images_folder)
+    _, layer = data_of(place / "data" / "relu2_1.js")
+    assert layer["rows"][1] == ["missing", "missing"]
+    assert layer["rows"][0][1] == "missing"
+    assert (place / "index.html").read_text(encoding="utf-8").count("5 missing") == 1
+    assert not [line for line in said if "no content image" in line]
 
 
 def test_large_pictures_have_files_of_their_own_within_a_budget(tmp_path, monkeypatch):

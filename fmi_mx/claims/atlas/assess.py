@@ -22,7 +22,7 @@ from .textures import closeness
 def assess(
     settings: Settings, folder: AnyPath, out: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
 ) -> dict[str, Any]:
-    """Writes atlas.md, atlas.json, atlas.png and atlas_least.png into a folder.
+    """Writes atlas.md, atlas.json, atlas.png and, of two images, atlas_least.png into a folder.
 
     folder: of the atlas's run. out: where to write; the random weights' runs go into out/atlas_random, and resume. Others:
     see ``control``. Returns the report, as atlas.json holds it. Raises InputError before anything is written for whatever is
@@ -37,8 +37,9 @@ def assess(
         "atlas.json": whole.as_json(found),
         "atlas.md": report.markdown(found).encode(),
         "atlas.png": figure.draw(found),
-        "atlas_least.png": figure.least(atlas, found["least"]),
     }
+    if found["least"]:
+        contents["atlas_least.png"] = figure.least(atlas, found["least"])
     Path(out).mkdir(parents=True, exist_ok=True)
     with whole.together(*(Path(out) / name for name in contents)) as parts:
         for part, content in zip(parts, contents.values()):
@@ -47,17 +48,18 @@ def assess(
 
 
 def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[str, Any]:
-    """The report. beside: None where no controls were computed."""
+    """The report. beside: None where no controls were computed. Of one image it has nothing that compares two."""
     bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.generator("bootstrap"))
-    close = {layer: closeness(inversions.points()) for layer, inversions in atlas.layers.items()}
+    two = len(atlas.images) > 1
+    close = {layer: closeness(inversions.points()) for layer, inversions in atlas.layers.items()} if two else {}
     sample: dict[str, Close] = {}
-    if beside:
+    if beside and two:
         sample = {
             "trained": {layer: closeness(one.points()) for layer, one in beside.trained.items()},
             RANDOM: {layer: closeness(one.points()) for layer, one in beside.random.items()},
             NOISE: {layer: closeness(points) for layer, points in beside.noise.items()},
         }
-    by_filter = {layer: facts.by_filter(inversions, close[layer]) for layer, inversions in atlas.layers.items()}
+    by_filter = {layer: facts.by_filter(inversions, close.get(layer)) for layer, inversions in atlas.layers.items()}
     experiment = atlas.run.experiment
     found: dict[str, Any] = {
         "settings": settings,
@@ -67,7 +69,7 @@ def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[s
         "long_edge": experiment["long_edge"],
         "feature_map": experiment["feature_map"],
         "precision": atlas.precision(),
-        "cells": len(atlas.run.specifications),
+        "cells": len(atlas.run.cells),
         "lacking": {layer: lacking for layer, lacking in atlas.lacking.items() if any(lacking.values())},
         "sample": facts.sample_facts(beside) if beside else None,
         "rows": [*_found(settings, close, sample, bootstrap), *_trends(settings, atlas, beside, bootstrap)],
@@ -81,7 +83,7 @@ def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[s
 
 
 def _found(settings: Settings, close: Close, sample: dict[str, Close], bootstrap: Bootstrap) -> list[Row]:
-    """Claim 1: all layers together, where there are several, and each."""
+    """Claim 1: all layers together, where there are several, and each; nothing of one image."""
     generator = settings.generator("shuffles")
     places = {facts.EVERY: list(close)} if len(close) > 1 else {}
     places.update({layer: [layer] for layer in close})

@@ -14,11 +14,12 @@ from ...files.finding import image_name
 from ...machine.aliases import AnyPath
 from ...measure.descriptors import positions
 from ...network.vgg19 import LAYERS, check_relu
-from ...runs.finished import Finished, read_run
+from ...runs.finished import StoredRun
+from ...runs.status import read_so_far
 
 PARTS = ("colour", "texture")
 MEASURES = ("colourfulness", "intricacy")
-NEEDS = "at least two images and two filters of each layer, with keep: picture, as experiments/atlas.yaml has them"
+NEEDS = "at least two filters of a layer, with keep: picture, as experiments/atlas.yaml has them"
 Record = Dict[str, Any]
 
 
@@ -52,10 +53,11 @@ class Inversions(NamedTuple):
 
 class Atlas(NamedTuple):
     """A run of atlas.yaml or of a part of it. images: by name. asked: layer -> numbers of the filters that it has cells of,
-    there or not. lacking: layer -> {"failed": cells, "missing": cells}. layers: in the order of the network."""
+    there or not. lacking: layer -> {"failed": cells, "missing": cells}. layers: those with two
+    filters or more, in the order of the network."""
 
     folder: Path
-    run: Finished
+    run: StoredRun
     images: tuple[str, ...]
     asked: dict[str, list[int]]
     lacking: dict[str, dict[str, int]]
@@ -81,31 +83,29 @@ def precision_of(records: Iterable[Record]) -> str:
 
 
 def read_atlas(folder: AnyPath) -> Atlas:
-    """Reads what a run has stored. Raises InputError where it is no such run, or a layer has fewer than two filters whose
-    cells are all there."""
-    run = read_run(folder)
+    """Reads what a run has stored so far, without the layers of which fewer than two filters have all their cells. Raises
+    InputError where it is no such run, or no layer is left."""
+    run = read_so_far(folder)
     place, experiment = as_line(str(folder)), run.experiment
     if experiment["method"] != "fmi" or experiment["keep"] != "picture":
         raise InputError(f"{place} holds no atlas (method {experiment['method']}); it needs method: fmi, {NEEDS}")
     images = tuple(image_name(image) for image in experiment["images"])
-    if len(images) < 2:
-        raise InputError(f"{place} has inversions from {images[0]} alone; it needs {NEEDS}")
     asked, lacking = _asked(run)
     layers = {}
     for layer, filters in asked.items():
         check_relu(layer)
-        layers[layer] = read_layer(folder, run.records, layer, filters, images)
-        if len(layers[layer].filters) < 2:
-            raise InputError(
-                f"{place} has {len(layers[layer].filters)} filters of {layer} with all their cells; it needs {NEEDS}"
-            )
+        found = read_layer(folder, run.records, layer, filters, images)
+        if len(found.filters) > 1:
+            layers[layer] = found
+    if not layers:
+        raise InputError(f"{place} has no two filters of a layer from {' and from '.join(images)}; it needs {NEEDS}")
     return Atlas(Path(folder), run, images, asked, lacking, layers)
 
 
-def _asked(run: Finished) -> tuple[dict[str, list[int]], dict[str, dict[str, int]]]:
+def _asked(run: StoredRun) -> tuple[dict[str, list[int]], dict[str, dict[str, int]]]:
     """``asked`` and ``lacking`` of an ``Atlas``, by the names of its cells, which those that are not there have too."""
     found: dict[str, set[int]] = {}
-    for name in run.specifications:
+    for name in run.cells:
         _, layer, l = name.rsplit(".", 2)
         found.setdefault(layer, set()).add(int(l[1:]))
     layers = [layer for layer in LAYERS if layer in found]

@@ -21,16 +21,22 @@ Close = Dict[str, Closeness]  # by layer
 Columns = Dict[str, np.ndarray]  # of each filter of a layer: by name, (n,)
 
 
-def by_filter(inversions: Inversions, close: Closeness) -> Columns:
-    """What is known of each filter of a layer: its number, and means over images or their pairs."""
-    nearest, far = nearest_other(close)
+def by_filter(inversions: Inversions, close: Closeness | None) -> Columns:
+    """What is known of each filter of a layer: its number, and means over images or their pairs. close: None where there
+    is one image."""
+    compared: Columns = {}
+    if close:
+        nearest, far = nearest_other(close)
+        compared = {
+            "found": close.found,
+            "others nearer": close.nearer,
+            "own distance": close.own,
+            "nearest other": inversions.filters[nearest],
+            "distance to it": far,
+        }
     return {
         "filter": inversions.filters,
-        "found": close.found,
-        "others nearer": close.nearer,
-        "own distance": close.own,
-        "nearest other": inversions.filters[nearest],
-        "distance to it": far,
+        **compared,
         **{measure: getattr(inversions, measure).mean(axis=1) for measure in MEASURES},
         "silent at the start": inversions.silent_at_start.mean(axis=1),
         "silent": inversions.silent.mean(axis=1),
@@ -49,9 +55,10 @@ def layer_facts(
     """Layer by layer: means with their intervals, silent filters, distinct textures. sample, beside: of the controls."""
     found: dict[str, dict[str, Any]] = {}
     for layer, inversions in atlas.layers.items():
-        groups = distinct(close[layer], settings, bootstrap)
-        numbers = [inversions.filters[group] for group in groups.groups]
-        one: dict[str, Any] = {"filters": len(inversions.filters), "distinct": groups._replace(groups=numbers)}
+        one: dict[str, Any] = {"filters": len(inversions.filters)}
+        if layer in close:
+            groups = distinct(close[layer], settings, bootstrap)
+            one["distinct"] = groups._replace(groups=[inversions.filters[group] for group in groups.groups])
         both = {"": inversions, **({f", {RANDOM}": beside.random[layer]} if beside else {})}
         for measure in MEASURES:
             for whose, values in both.items():
@@ -74,7 +81,7 @@ def fairness_facts(settings: Settings, columns: dict[str, Columns]) -> dict[str,
     for where, layers in ((SHOWN, settings.shown_layers), (EVERY, tuple(columns))):
         chosen = {layer: one for layer, one in columns.items() if layer in layers}
         for measure in COMPARED:
-            values = {layer: one[measure] for layer, one in chosen.items()}
+            values = {layer: one[measure] for layer, one in chosen.items() if measure in one}
             one = fairness(values, {layer: one["filter"] for layer, one in chosen.items()}, settings, generator)
             if one:
                 found.setdefault(where, {})[measure] = one
@@ -83,10 +90,12 @@ def fairness_facts(settings: Settings, columns: dict[str, Columns]) -> dict[str,
 
 def least(settings: Settings, columns: dict[str, Columns]) -> list[dict[str, Any]]:
     """The filters least like a texture of their own: those to whose inversions most other filters' are as near as their
-    own; of equal ones first those whose own lie the farthest apart, for the nearest other's distance."""
+    own; of equal ones first those whose own lie the farthest apart, for the nearest other's distance. None of one image."""
     keys = ("filter", "others nearer", "nearest other", "silent")
     every = []
     for layer, one in columns.items():
+        if "found" not in one:
+            continue
         ratio = one["own distance"] / np.maximum(one["distance to it"], 1e-9)  # two filters may leave the same
         order = zip(-one["others nearer"], -ratio, *(one[key] for key in keys))
         every += [(nearer, closer, {"layer": layer, **dict(zip(keys, values))}) for nearer, closer, *values in order]

@@ -20,18 +20,14 @@ BLANK: np.ndarray = np.full((1, 1, 3), 224, np.uint8)
 
 @plain()
 def draw(report: dict[str, Any]) -> bytes:
-    """Draws the report, as ``assess`` returns it. Returns the PNG."""
-    figure = Figure(figsize=(16, 9), dpi=DPI, layout="constrained")
-    (found, colours, intricacy), (silent, textures, fair) = figure.subplots(2, 3)
-    _found(found, report)
-    for axis, measure in ((colours, "colourfulness"), (intricacy, "intricacy")):
-        _curves(axis, report, {measure: COLOURS["trained"], f"{measure}, {RANDOM}": COLOURS[RANDOM]})
-        axis.set_title(f"2. {measure}, mean of all filters")
-    _curves(silent, report, {"silent_at_start": "grey", "silent": "tab:red"})
-    silent.set_title("share of silent inversions, at the start and in the end")
-    _textures(textures, report)
-    _fair(fair, report)
-    for axis in (found, colours, intricacy, silent, textures, fair):
+    """Draws the report, as ``assess`` returns it, a panel for each thing that it says by layer. Returns the PNG."""
+    panels = [_found, _colourfulness, _intricacy, _silent, _textures, _fair]
+    if len(report["images"]) == 1:
+        panels = [_colourfulness, _intricacy, _silent, _fair]  # the others compare two
+    columns = len(panels) // 2
+    figure = Figure(figsize=(5.3 * columns, 9), dpi=DPI, layout="constrained")
+    for panel, axis in zip(panels, figure.subplots(2, columns).flat):
+        panel(axis, report)
         axis.set_xticks(range(len(report["layers"])))
         axis.set_xticklabels(list(report["layers"]), rotation=60, ha="right", fontsize=8)
         axis.legend(fontsize=8)
@@ -49,6 +45,24 @@ def _found(axis: Axes, report: dict[str, Any]) -> None:
             style, label = (":", name) if name == "chance" else ("o--", f"{name}, the sample")
             axis.plot([row["controls"][name] for row in rows], style, color=COLOURS.get(name, "black"), label=label)
     axis.set(title="1. inversions are each other's nearest", ylim=(-0.03, 1.03), ylabel="share of filters")
+
+
+def _colourfulness(axis: Axes, report: dict[str, Any]) -> None:
+    _measure(axis, report, "colourfulness")
+
+
+def _intricacy(axis: Axes, report: dict[str, Any]) -> None:
+    _measure(axis, report, "intricacy")
+
+
+def _measure(axis: Axes, report: dict[str, Any], measure: str) -> None:
+    _curves(axis, report, {measure: COLOURS["trained"], f"{measure}, {RANDOM}": COLOURS[RANDOM]})
+    axis.set_title(f"2. {measure}, mean of all filters")
+
+
+def _silent(axis: Axes, report: dict[str, Any]) -> None:
+    _curves(axis, report, {"silent_at_start": "grey", "silent": "tab:red"})
+    axis.set_title("share of silent inversions, at the start and in the end")
 
 
 def _curves(axis: Axes, report: dict[str, Any], colours: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         found += ["", f"{number}. {CLAIMS[number]} {tally(report, number)}"]
         found += [f"   {one['where']}: {one['measure']} {measured(one)}; {controls(one)}; {verdict(one)}"
                   for one in report["rows"] if one["claim"] == number]  # fmt: skip
-    found += ["", _silent(report), _distinct(report)]
+    found += ["", _silent(report), *([_distinct(report)] if _compares(report) else [])]
     return [*found, *_fair(report)]
 
 
@@ -34,13 +34,14 @@ def markdown(report: dict[str, Any]) -> str:
     for one in report["rows"]:
         cells = [CLAIMS[one["claim"]], one["where"], one["measure"], measured(one), controls(one), verdict(one)]
         found.append(_line(cells))
-    for title, table in (
-        ("Layer by layer", _layers),
-        ("Near duplicates", _duplicates),
-        ("The filters that the paper shows", _fairness),
-        ("Least like a texture of their own", _least),
+    for title, table, has in (
+        ("Layer by layer", _layers, True),
+        ("Near duplicates", _duplicates, _compares(report)),
+        ("The filters that the paper shows", _fairness, bool(report["fairness"])),
+        ("Least like a texture of their own", _least, _compares(report)),
     ):
-        found += ["", f"## {title}", "", *table(report)]
+        if has:
+            found += ["", f"## {title}", "", *table(report)]
     return "\n".join(found) + "\n"
 
 
@@ -48,11 +49,17 @@ def _claims(report: dict[str, Any]) -> list[int]:
     return [number for number in CLAIMS if any(row["claim"] == number for row in report["rows"])]
 
 
+def _compares(report: dict[str, Any]) -> bool:
+    """Whether it has more than one image's inversions, and so what compares them."""
+    return len(report["images"]) > 1
+
+
 def _about(report: dict[str, Any]) -> str:
     """What the report is of, and what it lacks."""
     settings, sample = report["settings"], report["sample"]
     there = sum(layer["filters"] for layer in report["layers"].values())
-    found = (f"{there} filters of {len(report['layers'])} layers, each inverted from {len(report['images'])} images at long "
+    images = f"{len(report['images'])} images" if _compares(report) else f"{report['images'][0]} alone"
+    found = (f"{there} filters of {len(report['layers'])} layers, each inverted from {images} at long "
              f"edge {report['long_edge']} in {report['precision']}; {100 * settings['confidence']:g} % intervals over "
              f"filters, {settings['resamples']} resamples.")  # fmt: skip
     lacking = [f"{layer} {sum(one.values())} ({one['failed']} failed, {one['missing']} missing)"
@@ -99,16 +106,19 @@ def _line(cells: Iterable[object]) -> str:
 
 def _layers(report: dict[str, Any]) -> list[str]:
     """Means, silent filters and distinct textures of each layer."""
-    found = head("layer", "filters", "colourfulness", f"{RANDOM}", "intricacy", f"{RANDOM}", "silent at the start",
-                 "silent in the end", "distinct textures", "with a near duplicate", "distinct of the sample: trained",
-                 RANDOM, "white noise")  # fmt: skip
+    titles = ["layer", "filters", "colourfulness", RANDOM, "intricacy", RANDOM, "silent at the start", "silent in the end"]
+    if _compares(report):
+        titles += ["distinct textures", "with a near duplicate", "distinct of the sample: trained", RANDOM, "white noise"]
+    found = head(*titles)
     for layer, one in report["layers"].items():
         measures = [
             _maybe(one.get(measure + whose)) for measure in ("colourfulness", "intricacy") for whose in ("", f", {RANDOM}")
         ]
-        sample = [_maybe(one["distinct of the sample"].get(name)) for name in ("trained", RANDOM, "white noise")]
-        found.append(_line([layer, one["filters"], *measures, interval(one["silent_at_start"]), interval(one["silent"]),
-                            *(interval(one["distinct"][of]) for of in ("textures", "duplicated")), *sample]))  # fmt: skip
+        cells = [layer, one["filters"], *measures, interval(one["silent_at_start"]), interval(one["silent"])]
+        if _compares(report):
+            cells += [interval(one["distinct"][of]) for of in ("textures", "duplicated")]
+            cells += [_maybe(one["distinct of the sample"].get(name)) for name in ("trained", RANDOM, "white noise")]
+        found.append(_line(cells))
     return found
 
 
