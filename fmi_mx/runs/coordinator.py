@@ -26,12 +26,14 @@ Record = Dict[str, Any]
 
 
 class Order(NamedTuple):
-    """A run that is wanted. out: its folder. weights: file. images: folder."""
+    """A run that is wanted. out: its folder. weights: file. images: folder. on_cell(cell, record, stored) is called for each
+    cell as it comes, stored True where it was there already."""
 
     experiment: Experiment
     out: AnyPath
     weights: AnyPath
     images: AnyPath
+    on_cell: Callable[[Cell, Record, bool], None] | None = None
 
 
 def prepare(orders: Sequence[Order], device: str) -> list[Materials]:
@@ -44,7 +46,6 @@ def run_all(
     orders: Sequence[Order],
     materials: Sequence[Materials],
     place: Pool,
-    on_cell: Callable[[Cell, Record, bool], None] | None = None,
     on_wait: Callable[[int], None] | None = None,
     work: Callable[[Task], Answer] = work,
 ) -> list[list[Record]]:
@@ -53,7 +54,7 @@ def run_all(
     materials: of each order, from ``prepare``. on_wait(number of cells in hand) is called once a second. work: what a worker
     does with a task.
     """
-    runs = [_Run(order, one, on_cell) for order, one in zip(orders, materials)]
+    runs = [_Run(order, one) for order, one in zip(orders, materials)]
     in_hand: dict[Future[Answer], _Waiting] = {}
     suspects: deque[_Waiting] = deque()
     with contextlib.ExitStack() as folders:
@@ -93,8 +94,8 @@ class _Waiting(NamedTuple):
 class _Run:
     """A run and what is known of its cells so far."""
 
-    def __init__(self, order: Order, materials: Materials, on_cell: Callable[[Cell, Record, bool], None] | None) -> None:
-        self._order, self._materials, self._on_cell = order, materials, on_cell
+    def __init__(self, order: Order, materials: Materials) -> None:
+        self._order, self._materials = order, materials
         self._plan, self._versions = plan_of(materials), versions()
         self._cells = materials.cells
         self._records: dict[str, Record] = {}
@@ -164,8 +165,8 @@ class _Run:
     def _keep(self, cell: Cell, record: Record, stored: bool) -> None:
         """A cell is there, whole or failed. After the last one the run is finished."""
         self._records[cell.name] = record
-        if self._on_cell:
-            self._on_cell(cell, record, stored)
+        if self._order.on_cell:
+            self._order.on_cell(cell, record, stored)
         if cell.name in self._behind:
             self._ready.appendleft((self._behind[cell.name], record))
         if len(self._records) == len(self._cells):

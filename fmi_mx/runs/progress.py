@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -13,8 +13,8 @@ from ..network.vgg19 import multiply_adds
 
 
 class Progress:
-    """Callbacks for ``run_all``. The bar counts arithmetic, not cells: a pass to relu5_2 costs several of one to relu1_2,
-    and the time left would be wrong by as much.
+    """Callbacks of ``Order`` and ``run_all``. The bar counts arithmetic, not cells: a pass to relu5_2 costs several of one to
+    relu1_2, and the time left would be wrong by as much.
 
     cells: the cells of the runs. stream: where to write; a bar only where it is a terminal.
     """
@@ -40,13 +40,16 @@ class Progress:
             self._describe(self._bar)
             self._bar.refresh()
 
-    def on_cell(self, cell: Cell, record: dict[str, Any], stored: bool) -> None:
-        """After each cell, in order of arrival."""
+    def of(self, run: str) -> Callable[[Cell, dict[str, Any], bool], None]:
+        """What a run calls after each cell, in order of arrival. run: its name, where there are several."""
+        return lambda cell, record, stored: self._on_cell(cell, record, stored, f"{run}/{cell.name}" if run else cell.name)
+
+    def _on_cell(self, cell: Cell, record: dict[str, Any], stored: bool, name: str) -> None:
         self._done += 1
         self._computed += not stored
         if "failed" in record:
             self._failed += 1
-            tqdm.write(f"[{self._done}/{self._count}] {cell.name}: failed ({record['failed']})", file=self._stream)
+            tqdm.write(f"[{self._done}/{self._count}] {name}: failed ({record['failed']})", file=self._stream)
         if self._bar is not None:
             self._advance(self._bar, cell, stored)
         elif "failed" not in record:
@@ -54,7 +57,7 @@ class Progress:
             if "passes" in record:
                 loss = f"loss {record['loss_first']:.4g} -> {record['loss_last']:.4g}"
                 facts = [f"{record['passes']} passes", loss, *(facts or [f"{record['seconds']:.1f} s"])]
-            print(f"[{self._done}/{self._count}] {cell.name}: {', '.join(facts) or 'done'}", file=self._stream, flush=True)
+            print(f"[{self._done}/{self._count}] {name}: {', '.join(facts) or 'done'}", file=self._stream, flush=True)
 
     def _advance(self, bar: tqdm, cell: Cell, stored: bool) -> None:
         if stored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TextIO
 
 from ..errors import InputError
@@ -28,18 +29,17 @@ def run(
 ) -> list[Record]:
     """Computes what is missing of an experiment, and writes plan.json first and run.json last.
 
-    out: the run's folder. weights: file. images: folder of the images. device: see ``find_device``. on_cell(cell, record,
-    stored) is called for each cell as it comes, stored True where it was there already. place: where cells are computed; in
-    this process if None. Returns the records, one a cell; that of a cell that cannot be computed says why (``failed``), and
-    the next run tries it again. Raises InputError before anything is computed or written for whatever is wrong with the
-    input, and later where the folder is deleted or made anew; the cells done by then stay.
+    out: the run's folder. weights: file. images: folder of the images. device: see ``find_device``. on_cell: see ``Order``.
+    place: where cells are computed; in this process if None. Returns the records, one a cell; that of a cell that cannot be
+    computed says why (``failed``), and the next run tries it again. Raises InputError before anything is computed or written
+    for whatever is wrong with the input, and later where the folder is deleted or made anew; the cells done by then stay.
     """
-    order = Order(experiment, out, weights, images)
+    order = Order(experiment, out, weights, images, on_cell)
     materials = prepare([order], device)
     with ExitStack() as stack:
         if place is None:
             place = stack.enter_context(pool(1, experiment.threads or 1, [materials[0].device]))
-        return run_all([order], materials, place, on_cell)[0]
+        return run_all([order], materials, place)[0]
 
 
 def compute_all(
@@ -66,6 +66,7 @@ def compute_all(
         computing = pool(count_of(jobs, threads[0], materials, devices), threads[0], devices)
     try:
         with computing as place:
-            return run_all(orders, materials, place, progress.on_cell, progress.on_wait)
+            shown = [one._replace(on_cell=progress.of(Path(one.out).name if len(orders) > 1 else "")) for one in orders]
+            return run_all(shown, materials, place, progress.on_wait)
     finally:
         progress.close()

@@ -150,7 +150,7 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_what_is_stored_stays(order)
             process.kill()
 
         with pytest.raises(CellsFailed, match=f"the scheduler {where} is gone; what is stored stays, and the same command"):
-            compute(order(filters="0-7"), where, on_cell=leave, work=answer_slowly)
+            compute(order(filters="0-7")._replace(on_cell=leave), where, work=answer_slowly)
     stored = [cell.name for cell in cells(order(filters="0-7").experiment) if store.read_record(order().out, cell.name)]
     assert 1 <= len(stored) < 16
 

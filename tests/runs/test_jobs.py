@@ -42,7 +42,8 @@ def order(fig3, weights_file, images_folder, tmp_path):
 
 def compute(order, number, on_cell=None, work=work):
     with pool(number, order.experiment.threads, CPU) as place:
-        return run_all([order], prepare([order], "cpu"), place, on_cell, work=work)[0]
+        order = order._replace(on_cell=on_cell)
+        return run_all([order], prepare([order], "cpu"), place, work=work)[0]
 
 
 def answer(_):

@@ -21,13 +21,14 @@ def some_cells(fig3, filters="0-1"):
 def test_elsewhere_one_line_a_cell_in_order_of_arrival(fig3):
     stream, (one, two) = io.StringIO(), some_cells(fig3)
     progress = Progress([one, two], stream)
+    on_cell = progress.of("")
     progress.on_wait(2)
-    progress.on_cell(two, RECORD, stored=False)
-    progress.on_cell(one, RECORD, stored=True)
+    on_cell(two, RECORD, False)
+    progress.of("seed=2")(one, RECORD, True)
     progress.close()
     assert stream.getvalue().splitlines() == [
         "[1/2] golden_gate.relu1_2.f001: 3 passes, loss 9 -> 1.5, 2.2 s",
-        "[2/2] golden_gate.relu1_2.f000: 3 passes, loss 9 -> 1.5, stored already",
+        "[2/2] seed=2/golden_gate.relu1_2.f000: 3 passes, loss 9 -> 1.5, stored already",
     ]
 
 
@@ -42,17 +43,18 @@ def clock(monkeypatch):
 def test_on_a_terminal_a_bar(fig3, clock):
     stream, found = Terminal(), some_cells(fig3, "0-4")
     progress = Progress(found, stream)
-    progress.on_cell(found[0], RECORD, stored=True)
+    on_cell = progress.of("")
+    on_cell(found[0], RECORD, True)
     clock[0] += 60
-    progress.on_cell(found[1], RECORD, stored=False)
-    progress.on_cell(found[2], {"failed": "no memory"}, stored=False)
+    on_cell(found[1], RECORD, False)
+    on_cell(found[2], {"failed": "no memory"}, False)
     progress.on_wait(2)
     last = stream.getvalue().split("\r")[-1]
     assert " 50%" in last  # of the four that are computed
     assert "3/5, 1 failed, 2 in hand, 120 cells/h" in last
     assert last.index("<") < last.index("3/5")  # the time left, where a narrow terminal still shows it
     for cell in found[3:]:
-        progress.on_cell(cell, RECORD, stored=False)
+        on_cell(cell, RECORD, False)
     progress.on_wait(0)
     progress.close()
     last = stream.getvalue().strip().split("\r")[-1]
