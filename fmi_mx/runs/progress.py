@@ -13,8 +13,8 @@ from ..network.vgg19 import multiply_adds
 
 
 class Progress:
-    """Callbacks of ``Order`` and ``run_all``. The bar counts arithmetic, not cells: a pass to relu5_2 costs several of one to
-    relu1_2, and the time left would be wrong by as much.
+    """Callbacks of ``Order`` and ``run_all``. The bar counts arithmetic, not cells: a pass to relu5_2 costs several of
+    one to relu1_2, and the time left would be wrong by as much.
 
     cells: the cells of the runs. stream: where to write; a bar only where it is a terminal.
     """
