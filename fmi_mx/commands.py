@@ -112,7 +112,7 @@ def plot_figure(options: Namespace) -> int:
 def _draw(folder: AnyPath) -> int:
     """Draws a run's figure, prints its path and says which cells are not in it. Returns the exit code."""
     from .figure import draw
-    from .runs.finished import listed, read_run
+    from .runs.finished import listed, read_run, state
 
     finished = read_run(folder)
     count = len(finished.cells)
@@ -124,12 +124,17 @@ def _draw(folder: AnyPath) -> int:
         if names:
             verb = f"{len(names)} of {count} cells {what}"
             print(f"{verb}: {listed(names)}; the same `fmi run` tries again", file=sys.stderr)
-    silent = [name for name, record in finished.records.items() if record.get("silent")]
-    if silent:
-        rectified = finished.experiment["feature_map"] == "rectified"
-        helps = "--set feature_map=linear_if_silent" if rectified else "another seed"
-        there = f"{len(silent)} of {count} cells silent, their filters without energy in the picture"
-        print(f"{there}: {listed(silent)}; {helps} may wake them (docs/trouble.md)", file=sys.stderr)
+    rectified = finished.experiment.get("feature_map") == "rectified"
+    wakes = "--set feature_map=linear_if_silent" if rectified else "another seed"
+    for word, what, helps in (
+        ("silent", "their filters without energy in the picture", f"{wakes} may wake them"),
+        ("stuck", "their losses less than a thousandth lower than at first", "another seed may help"),
+    ):
+        names = [name for name, record in finished.records.items() if state(record) == word]
+        if names:
+            print(
+                f"{len(names)} of {count} cells {word}, {what}: {listed(names)}; {helps} (docs/trouble.md)", file=sys.stderr
+            )
     return 1 if finished.failed or finished.missing else 0
 
 

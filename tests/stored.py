@@ -3,6 +3,7 @@
 import json
 
 import cv2
+import numpy as np
 
 from fmi_mx.files import store
 
@@ -22,3 +23,11 @@ def finished_run(folder, experiment, pictures, failed=(), width=1, facts=None, a
     content = {"experiment": experiment, "cells": list(specifications), "specifications": digests, "width": width}
     (folder / "run.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
+
+
+def rewrite(folder, name, **facts):
+    """Stores a cell again whose record says other things."""
+    record = {key: value for key, value in store.read_record(folder, name).items() if key != "files"}
+    with np.load(folder / "cells" / f"{name}.npz") as arrays:
+        kept = dict(arrays)
+    store.save_cell(folder, name, (folder / "cells" / f"{name}.png").read_bytes(), kept, {**record, **facts})

@@ -216,8 +216,7 @@ def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
 def test_silent_cells_are_named_in_the_end_with_what_helps(fmi, monkeypatch, feature_map, helps):
     """By run and by plot; they are no failure."""
     original = importlib.import_module("fmi_mx.runs.compute").answer
-    silent = iter([False, True] * 4)
-    answer = lambda *arguments: {**original(*arguments), "silent": next(silent)}  # noqa: E731
+    answer = lambda *given: {**original(*given), "silent": given[1].filter == 1}  # noqa: E731
     monkeypatch.setattr(importlib.import_module("fmi_mx.runs.compute"), "answer", answer)
     code, out, err = fmi("run", "FIG3", *SMALL, "--set", f"feature_map={feature_map}")
     names = ", ".join(
@@ -228,6 +227,23 @@ def test_silent_cells_are_named_in_the_end_with_what_helps(fmi, monkeypatch, fea
     )
     assert (code, err.splitlines()[-1]) == (0, last)
     assert fmi("plot", "figures/fig3") == (0, out, f"{last}\n")
+
+
+def test_stuck_cells_are_named_in_the_end(fmi, monkeypatch):
+    module = importlib.import_module("fmi_mx.runs.compute")
+    original = module.descend
+
+    def descend(*arguments, **options):
+        found = original(*arguments, **options)
+        return found._replace(loss=0.9995 * found.losses[0])
+
+    monkeypatch.setattr(module, "descend", descend)
+    code, out, err = fmi("run", "FIG3", *SMALL)
+    images, layers = ("golden_gate", "neckarfront"), ("relu1_1", "relu2_1")
+    names = ", ".join(f"{image}.{layer}.f00{l}" for image in images for layer in layers for l in (0, 1))
+    last = f"8 of 8 cells stuck, their losses less than a thousandth lower than at first: {names}; another seed may help"
+    assert (code, err.splitlines()[-1]) == (0, f"{last} (docs/trouble.md)")
+    assert fmi("plot", "figures/fig3") == (0, out, f"{last} (docs/trouble.md)\n")
 
 
 def test_cells_of_two_kinds_of_machine_are_counted(fmi, monkeypatch):

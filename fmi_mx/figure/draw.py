@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..experiment.filters import filters_of
 from ..files import store, whole
 from ..machine.aliases import AnyPath
-from ..runs.finished import StoredRun, read_run
+from ..runs.finished import StoredRun, read_run, state
 from . import layouts
 from .canvas import Axes, Figure, plain, png, shortened, wrapped
 from .layouts import Blank, Marked, Part, Picture, Rows
@@ -30,7 +30,7 @@ MOST = 2000  # pictures of a figure
 
 def draw(folder: AnyPath, finished: StoredRun | None = None) -> Path:
     """Draws the figure of a finished run beside its folder, as FOLDER.png. In the place of a cell that failed or is missing
-    stands the word; one whose filter is silent has it written on it.
+    stands the word; on one whose filter is silent, or whose descent is stuck, it is written.
 
     finished: of the folder, where it has been read. Returns the path. Raises InputError where the folder holds no finished
     run.
@@ -79,7 +79,8 @@ def _parts(finished: StoredRun, folder: Path) -> list[Part]:
         found = pictures.get(name)
         if found is None:
             return blank(name)
-        return Marked(found, "silent") if finished.records[name].get("silent") else found
+        word = state(finished.records[name])
+        return Marked(found, word) if word else found
 
     experiment = finished.experiment
     if experiment["method"] == "maps":

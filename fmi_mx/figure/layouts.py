@@ -1,7 +1,7 @@
 """Which picture stands where in each figure of the paper: the parts of a figure, from the cells of its experiment.
 
 Every layout takes an experiment, as ``experiment.as_data`` gives it, and ``picture(name of a cell)``; Fig. 1's takes arrays.
-A cell that has no picture has a ``Blank`` in its place, and one whose filter is silent is ``Marked``.
+A cell that has no picture has a ``Blank`` in its place, and one that is silent or stuck is ``Marked``.
 """
 
 from __future__ import annotations

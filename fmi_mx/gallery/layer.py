@@ -15,7 +15,20 @@ from .pictures import Sheet, write_picture
 from .source import Source, facts_of, number, picture_of
 
 # Of a cell, in this order; gallery.js knows them by these names. A cell without a picture has a text in their place: why.
-KEYS = ("share", "content", "first", "last", "left", "printed", "passes", "silent", "colourful", "intricate", "curve")
+KEYS = (
+    "share",
+    "content",
+    "first",
+    "last",
+    "left",
+    "printed",
+    "passes",
+    "silent",
+    "stuck",
+    "colourful",
+    "intricate",
+    "curve",
+)
 STRIP = 4  # textures of a layer on the first page
 
 
@@ -39,7 +52,7 @@ class Layer(NamedTuple):
     strip: bool
 
     def count(self, which: str) -> int:
-        """How many cells are ``silent``, or ``lack`` a picture."""
+        """How many cells are ``silent`` or ``stuck``, or ``lack`` a picture."""
         cells = [row for column in self.rows for row in column]
         if which == "lack":
             return sum(isinstance(row, str) for row in cells)
@@ -63,7 +76,7 @@ def draw_layer(source: Source, place: Path, name: str, filters: list[int], colum
             sheet.put(position, small)
             if image.large:
                 write_picture(place / "pictures" / f"{name}.f{l:03d}.{index}.jpg", fitted(picture, image.large))
-            if index == 0 and not row[KEYS.index("silent")]:
+            if index == 0 and not (row[KEYS.index("silent")] or row[KEYS.index("stuck")]):
                 strip.append(small)
         if image.small:
             sheet.write(place / "sheets" / f"{name}.{index}.jpg")

@@ -12,7 +12,7 @@ from ..experiment.cell import Cell, cells
 from ..experiment.experiment import from_data
 from ..files import store
 from ..machine.aliases import AnyPath
-from ..runs.finished import StoredRun
+from ..runs.finished import StoredRun, state
 from ..runs.status import read_so_far
 from .measures import array_or_none
 
@@ -47,14 +47,14 @@ def picture_of(source: Source, name: str) -> np.ndarray | None:
 
 def facts_of(source: Source, name: str) -> dict[str, Any]:
     """The numbers of a cell by their short names, as JSON holds them: of a descent ``left``, the share of the loss that it
-    left, and ``curve``; of FMI ``silent``; ``lacks``, why there is no picture."""
+    left, and ``curve``; of FMI ``silent`` and ``stuck``, see ``state``; ``lacks``, why there is no picture."""
     record = source.finished.records.get(name)
     if record is None:
         why = source.finished.failed.get(name)
         return {"lacks": "missing" if why is None else f"failed: {why}"}
     facts: dict[str, Any] = {short: number(record.get(long)) for long, short in _NUMBERS.items()}
     if "silent" in record:
-        facts["silent"] = int(record["silent"])
+        facts.update({word: int(state(record) == word) for word in ("silent", "stuck")})
     if "passes" in record:
         facts["left"] = number(record["loss_last"] / (record["loss_first"] or math.nan))
         losses = array_or_none(source.folder, name, "loss")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from dataclasses import replace
 from typing import Any, Dict, NamedTuple, Tuple
 
 import numpy as np
@@ -109,7 +110,17 @@ def begin(given: Given, network: Network) -> Beginning:
 
 
 def invert(given: Given, network: Network) -> Computed:
-    """A cell that is a descent."""
+    """A cell that is a descent. Where ``linear_if_silent`` finds the filter silent only in the end, it is made again with
+    the linear feature map, and the record has ``fell_silent``."""
+    picture, arrays, facts = _invert(given, network)
+    if given.experiment.feature_map == "linear_if_silent" and facts.get("silent") and not facts["silent_at_start"]:
+        seconds, linear = facts["seconds"], replace(given.experiment, feature_map="linear")
+        picture, arrays, facts = _invert(given._replace(experiment=linear), network)
+        facts.update(fell_silent=True, seconds=round(seconds + facts["seconds"], 3))
+    return picture, arrays, facts
+
+
+def _invert(given: Given, network: Network) -> Computed:
     experiment, cell = given.experiment, given.cell
     beginning = begin(given, network)
     started = time.perf_counter()

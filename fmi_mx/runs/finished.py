@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from ..machine.aliases import AnyPath
 from ..network.vgg19 import WIDTHS
 
 LARGEST = 10**8  # bytes of a run.json
+LEAST_FALL = 0.001  # of a loss; pictures whose loss fell by less are grey, or nearly so (docs/silent.md)
 
 
 class StoredRun(NamedTuple):
@@ -84,6 +85,14 @@ def read_cell(folder: AnyPath, name: str) -> dict[str, Any] | None:
     measures = record.get("measures", dict.fromkeys(_MEASURES, 0.0))
     fits = fits and all(isinstance(measures.get(key), float) for key in _MEASURES)
     return record if fits and all(isinstance(where.get(key), type(known)) for key, known in _NOWHERE.items()) else None
+
+
+def state(record: Mapping[str, Any]) -> str:
+    """What is wrong with the picture of a cell that is there: ``silent`` where the filter has no energy in it; ``stuck``,
+    and often grey, where the descent has lowered the loss by less than LEAST_FALL; else empty."""
+    if record.get("silent"):
+        return "silent"
+    return "stuck" if "passes" in record and record["loss_last"] > (1 - LEAST_FALL) * record["loss_first"] else ""
 
 
 def check_all_there(folder: AnyPath, finished: StoredRun) -> None:

@@ -13,7 +13,7 @@ from ..files import store
 from ..machine.aliases import AnyPath
 from ..machine.processor import kinds
 from ..network.vgg19 import multiply_adds
-from .finished import StoredRun, listed, read_cell, read_run
+from .finished import StoredRun, listed, read_cell, read_run, state
 from .plan import Plan, read_plan, specify
 
 LATEST = 50  # cells whose pace is taken
@@ -68,7 +68,7 @@ def report(folder: AnyPath) -> dict[str, Any]:
         "done": len(status.done),
         "failed": status.failed,
         "missing": status.missing,
-        "silent": [name for name, record in status.done.items() if record.get("silent")],
+        **{word: [name for name, record in status.done.items() if state(record) == word] for word in ("silent", "stuck")},
         "layers": _by_layer(status),
         "machines": kinds(records),
         "precision": status.plan.precision,
@@ -135,8 +135,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     counts = (
         f"{found['done']} of {found['cells']} cells done, {len(found['failed'])} failed, {len(found['missing'])} missing"
     )
-    silent = f"; {len(found['silent'])} silent" if found["silent"] else ""
-    said = [f"{found['figure']}: {counts}{silent}"]
+    states = [f"; {len(found[word])} {word}" for word in ("silent", "stuck") if found[word]]
+    said = [f"{found['figure']}: {counts}{''.join(states)}"]
     said += [f"failed: {name}: {reason}" for name, reason in list(found["failed"].items())[:10]]
     said += [f"missing: {listed(found['missing'])}"] if found["missing"] else []
     for layer, row in found["layers"].items():

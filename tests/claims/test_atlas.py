@@ -175,6 +175,8 @@ def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
         measures = [record["measures"]["colourfulness"] for record in mine]
         assert one["colourfulness"]["value"] == pytest.approx(np.mean(measures))
         assert one["silent_at_start"]["value"] == np.mean([record["silent_at_start"] for record in mine])
+        stuck = [r["loss_last"] > 0.999 * r["loss_first"] and not r["silent"] for r in mine]
+        assert one["stuck"]["value"] == pytest.approx(np.mean(stuck))
         assert len(found["sample"]["filters"][layer]) == 4
     claims = [row["claim"] for row in found["rows"]]
     assert (claims.count(1), claims.count(2)) == (4, 4)

@@ -186,17 +186,24 @@ def test_the_drawn_cells_are_the_stored_ones_colours_and_all(fig3, tmp_path):
     places(decode(path.read_bytes()), names)
 
 
-def test_a_cell_whose_filter_is_silent_is_shown_and_says_so(fig3, tmp_path, monkeypatch):
+STUCK = {"passes": 9, "stopped": "change", "loss_first": 1000.0, "loss_last": 999.5, "seconds": 1.0}
+
+
+@pytest.mark.parametrize("facts, word", [
+    ({"silent": True}, "silent"), (STUCK, "stuck"), ({**STUCK, "silent": True}, "silent"),
+    ({**STUCK, "loss_last": 998.5}, None),
+])  # fmt: skip
+def test_a_cell_that_is_silent_or_stuck_is_shown_and_says_so(fig3, tmp_path, monkeypatch, facts, word):
     experiment = as_data(load_experiment(fig3, images="golden_gate", layers="relu1_2", filters="0-1"))
     names = ["golden_gate.relu1_2.f000", "golden_gate.relu1_2.f001"]
     run = finished_run(tmp_path / "run", experiment, {name: picture(name) for name in names})
     record = store.read_record(run, names[1])
-    shown = {"specification": record["specification"], "silent": True}
+    shown = {"specification": record["specification"], **facts}
     store.save_cell(run, names[1], png_bytes(picture(names[1])), {}, shown)
     seen = []
     monkeypatch.setattr("fmi_mx.figure.draw.png", lambda figure: seen.append(figure) or b"")
     draw(run)
-    assert [[text.get_text() for text in axis.texts] for axis in seen[0].axes] == [[], ["silent"]]
+    assert [[text.get_text() for text in axis.texts] for axis in seen[0].axes] == [[], [word] if word else []]
     np.testing.assert_array_equal(seen[0].axes[1].images[0].get_array(), picture(names[1]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from gallery_runs import FILTERS, HOSTILE, IMAGES, LAYERS, facts_of, filters_run, textures, transfer_run
-from stored import finished_run
+from stored import finished_run, rewrite
 
 from fmi_mx import InputError, load_experiment
 from fmi_mx import run as run_experiment
@@ -54,7 +54,7 @@ def test_a_layer_has_the_numbers_of_each_cell(run):
         assert row.pop("curve")[2][::29] == [200, 0]
         assert row == {
             "share": facts["energy_share"], "content": 0.001, "first": 1000, "last": 430, "left": 0.43, "printed": 600,
-            "passes": 40, "silent": 0, "colourful": 7, "intricate": -7,
+            "passes": 40, "silent": 0, "stuck": 0, "colourful": 7, "intricate": -7,
         }  # fmt: skip
     assert len(said) == len(IMAGES) + len(LAYERS)
 
@@ -101,6 +101,15 @@ def test_what_failed_or_is_missing_is_said_and_the_exit_code_is_1(tmp_path, caps
     assert layer["rows"][1][2] == "missing"
     assert layer["apart"][1] is None
     assert layer["apart"][0] > 0
+
+
+def test_a_stuck_cell_is_said_to_be_stuck(tmp_path):
+    folder = filters_run(tmp_path / "run")
+    rewrite(folder, "one.relu3_1.f007", loss_last=999.5)
+    place, _ = made(folder)
+    _, layer = data_of(place / "data" / "relu3_1.js")
+    assert [row[KEYS.index("stuck")] for row in layer["rows"][0]] == [0] * 7 + [1] + [0] * 2
+    assert (place / "index.html").read_text(encoding="utf-8").count("<span>1 stuck</span>") == 1
 
 
 def test_a_run_under_way_shows_what_is_there(fig3, weights_file, images_folder, tmp_path):

@@ -20,6 +20,7 @@ from fmi_mx.measure.colourfulness import colourfulness
 from fmi_mx.measure.descriptors import describe
 from fmi_mx.measure.intricacy import intricacy
 from fmi_mx.network.vgg19 import LAYERS
+from fmi_mx.runs import compute as module
 from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.finished import read_run
 from fmi_mx.runs.materials import gather
@@ -152,6 +153,23 @@ def test_only_linear_itself_changes_a_filter_that_is_not_silent(
     linear, printed = oracles.linear_inversion_loss(before, target, 1), oracles.inversion_loss(np.maximum(before, 0), target)
     assert linear[0] > 1.001 * printed[0]
     np.testing.assert_allclose(found["loss_first"], (linear if feature_map == "linear" else printed)[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("feature_map, again", [("rectified", False), ("linear_if_silent", True)])
+def test_a_filter_that_falls_silent_is_inverted_again_by_the_linear_feature_map(
+    fig3, compute, monkeypatch, feature_map, again
+):
+    """Here an answer says so that is not true; what counts is what is done about it."""
+    chosen = {"images": "golden_gate", "layers": "relu2_1", "filters": 1}
+    linear, (name,) = compute(small(fig3, feature_map="linear", **chosen), "linear")
+    answers = [True, False]
+    original = module.answer
+    monkeypatch.setattr(module, "answer", lambda *given: {**original(*given), "silent": answers.pop(0)})
+    folder, _ = compute(small(fig3, feature_map=feature_map, **chosen), "run")
+    record = store.read_record(folder, name)
+    assert (record["silent"], record.get("fell_silent", False)) == (not again, again)
+    same = np.array_equal(store.read_array(folder, name, "image"), store.read_array(linear, name, "image"))
+    assert same == again
 
 
 def test_the_authors_target_is_the_predecessors_last_code(fig3, compute, arrays):

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 from conftest import ROOT
+from stored import rewrite
 from test_run import small
 
 from fmi_mx import InputError, cli, load_experiment, run
@@ -49,6 +50,15 @@ def test_what_is_done_failed_and_missing(computed):
     for words in ("2 of 4 cells done, 1 failed, 1 missing", f"failed: {NAMES[1]}: no memory", f"missing: {NAMES[2]}",
                   "relu2_1: 1 of 2, 6 passes", "in the folder now: nobody", "time left: "):  # fmt: skip
         assert words in said
+
+
+def test_stuck_and_silent_cells_are_counted(computed):
+    folder = computed()
+    for name, change in ((NAMES[0], {"silent": True}), (NAMES[1], {"silent": False}), (NAMES[2], {"silent": True})):
+        rewrite(folder, name, loss_last=store.read_record(folder, name)["loss_first"], **change)
+    found = report(folder)
+    assert (found["silent"], found["stuck"]) == ([NAMES[0], NAMES[2]], [NAMES[1]])
+    assert lines(found)[0].endswith("; 2 silent; 1 stuck")
 
 
 def test_cells_of_another_experiment_are_missing(computed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Dict, NamedTuple
 
@@ -14,7 +14,7 @@ from ...files.finding import image_name
 from ...machine.aliases import AnyPath
 from ...measure.descriptors import positions
 from ...network.vgg19 import LAYERS, check_relu
-from ...runs.finished import StoredRun
+from ...runs.finished import StoredRun, state
 from ...runs.status import read_so_far
 
 PARTS = ("colour", "texture")
@@ -25,8 +25,8 @@ Record = Dict[str, Any]
 
 class Inversions(NamedTuple):
     """The filters of a layer of which every image's inversion is there. filters: (n,), their numbers, ascending. described:
-    part -> float64 (n, images, F), see ``describe``. colourfulness, intricacy: float64 (n, images). silent_at_start, silent:
-    bool (n, images), whether the feature map is 0 everywhere in the initial and in the last image."""
+    part -> float64 (n, images, F), see ``describe``. colourfulness, intricacy: float64 (n, images). silent_at_start, silent,
+    stuck: bool (n, images), whether the feature map is 0 in the whole initial or last image; see ``state``."""
 
     filters: np.ndarray
     described: dict[str, np.ndarray]
@@ -34,6 +34,7 @@ class Inversions(NamedTuple):
     intricacy: np.ndarray
     silent_at_start: np.ndarray
     silent: np.ndarray
+    stuck: np.ndarray
 
     def of(self, filters: Iterable[int]) -> Inversions:
         """Some of the filters."""
@@ -127,12 +128,13 @@ def read_layer(
     def numbers(measure: str) -> np.ndarray:
         return np.array([[record["measures"][measure] for record in of_filter] for of_filter in found])
 
-    def facts(fact: str) -> np.ndarray:
-        return np.array([[record[fact] for record in of_filter] for of_filter in found], dtype=bool)
+    def facts(fact: Callable[[Record], bool]) -> np.ndarray:
+        return np.array([[fact(record) for record in of_filter] for of_filter in found], dtype=bool)
 
     described = {
         part: np.array([[store.read_array(folder, name, part) for name in names] for names in there.values()])
         for part in PARTS
     }
     return Inversions(np.array(list(there), dtype=int), described, numbers("colourfulness"), numbers("intricacy"),
-                      facts("silent_at_start"), facts("silent"))  # fmt: skip
+                      facts(lambda record: record["silent_at_start"]), facts(lambda record: record["silent"]),
+                      facts(lambda record: state(record) == "stuck"))  # fmt: skip

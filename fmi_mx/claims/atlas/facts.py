@@ -40,6 +40,7 @@ def by_filter(inversions: Inversions, close: Closeness | None) -> Columns:
         **{measure: getattr(inversions, measure).mean(axis=1) for measure in MEASURES},
         "silent at the start": inversions.silent_at_start.mean(axis=1),
         "silent": inversions.silent.mean(axis=1),
+        "stuck": inversions.stuck.mean(axis=1),
     }
 
 
@@ -63,10 +64,10 @@ def layer_facts(
         for measure in MEASURES:
             for whose, values in both.items():
                 one[measure + whose] = levels([getattr(values, measure).mean(axis=1)], bootstrap)[0]
-        for fact in ("silent_at_start", "silent"):
-            silent = getattr(inversions, fact)
-            one[fact] = bootstrap.estimate(np.mean, silent.mean(axis=1))
-            one[f"{fact}, filters"] = inversions.filters[silent.any(axis=1)]
+        for fact in ("silent_at_start", "silent", "stuck"):
+            said = getattr(inversions, fact)
+            one[fact] = bootstrap.estimate(np.mean, said.mean(axis=1))
+            one[f"{fact}, filters"] = inversions.filters[said.any(axis=1)]
         one["distinct of the sample"] = {
             name: distinct(of_layers[layer], settings, bootstrap).textures for name, of_layers in sample.items()
         }
@@ -91,7 +92,7 @@ def fairness_facts(settings: Settings, columns: dict[str, Columns]) -> dict[str,
 def least(settings: Settings, columns: dict[str, Columns]) -> list[dict[str, Any]]:
     """The filters least like a texture of their own: those to whose inversions most other filters' are as near as their
     own; of equal ones first those whose own lie the farthest apart, for the nearest other's distance. None of one image."""
-    keys = ("filter", "others nearer", "nearest other", "silent")
+    keys = ("filter", "others nearer", "nearest other", "silent", "stuck")
     every = []
     for layer, one in columns.items():
         if "found" not in one:

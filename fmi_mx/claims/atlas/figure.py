@@ -61,8 +61,8 @@ def _measure(axis: Axes, report: dict[str, Any], measure: str) -> None:
 
 
 def _silent(axis: Axes, report: dict[str, Any]) -> None:
-    _curves(axis, report, {"silent_at_start": "grey", "silent": "tab:red"})
-    axis.set_title("share of silent inversions, at the start and in the end")
+    _curves(axis, report, {"silent_at_start": "grey", "silent": "tab:red", "stuck": "tab:orange"})
+    axis.set_title("share of inversions that are silent, at the start and in the end, or stuck")
 
 
 def _curves(axis: Axes, report: dict[str, Any], colours: dict[str, str]) -> None:
@@ -118,7 +118,7 @@ def least(atlas: Atlas, filters: Sequence[dict[str, Any]]) -> bytes:
             axis.imshow(picture)
             axis.set_axis_off()
         words = f"{one['layer']} f{one['filter']:03d}: {100 * one['others nearer']:.0f} % nearer"
-        words += ", silent" if one["silent"] else ""
+        words += "".join(f", {word}" for word in ("silent", "stuck") if one[word])
         words = shortened(words, wide, 8)
         figure.text((left + wide / 2) / width, (bottom - NAME / 2) / height, words, ha="center", va="center", fontsize=8)
     return png(figure)

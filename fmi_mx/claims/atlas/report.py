@@ -77,8 +77,9 @@ def _about(report: dict[str, Any]) -> str:
 
 def _silent(report: dict[str, Any]) -> str:
     every = report["layers"].values()
-    counts = [sum(len(one[f"{fact}, filters"]) for one in every) for fact in ("silent_at_start", "silent")]
-    return f"Filters that are silent from at least one image: {counts[0]} at the start, {counts[1]} in the end."
+    counts = [sum(len(one[f"{fact}, filters"]) for one in every) for fact in ("silent_at_start", "silent", "stuck")]
+    where = "from at least one image" if _compares(report) else f"from {report['images'][0]}"
+    return f"Filters that are silent {where}: {counts[0]} at the start, {counts[1]} in the end; stuck: {counts[2]}."
 
 
 def _distinct(report: dict[str, Any]) -> str:
@@ -106,7 +107,17 @@ def _line(cells: Iterable[object]) -> str:
 
 def _layers(report: dict[str, Any]) -> list[str]:
     """Means, silent filters and distinct textures of each layer."""
-    titles = ["layer", "filters", "colourfulness", RANDOM, "intricacy", RANDOM, "silent at the start", "silent in the end"]
+    titles = [
+        "layer",
+        "filters",
+        "colourfulness",
+        RANDOM,
+        "intricacy",
+        RANDOM,
+        "silent at the start",
+        "silent in the end",
+        "stuck",
+    ]
     if _compares(report):
         titles += ["distinct textures", "with a near duplicate", "distinct of the sample: trained", RANDOM, "white noise"]
     found = head(*titles)
@@ -114,7 +125,7 @@ def _layers(report: dict[str, Any]) -> list[str]:
         measures = [
             _maybe(one.get(measure + whose)) for measure in ("colourfulness", "intricacy") for whose in ("", f", {RANDOM}")
         ]
-        cells = [layer, one["filters"], *measures, interval(one["silent_at_start"]), interval(one["silent"])]
+        cells = [layer, one["filters"], *measures, *(interval(one[fact]) for fact in ("silent_at_start", "silent", "stuck"))]
         if _compares(report):
             cells += [interval(one["distinct"][of]) for of in ("textures", "duplicated")]
             cells += [_maybe(one["distinct of the sample"].get(name)) for name in ("trained", RANDOM, "white noise")]
@@ -160,8 +171,15 @@ def _fairness(report: dict[str, Any]) -> list[str]:
 
 def _least(report: dict[str, Any]) -> list[str]:
     """The list of atlas_least.png."""
-    found = head("layer", "filter", "share of the other filters that are nearer", "nearest other", "silent")
+    found = head("layer", "filter", "share of the other filters that are nearer", "nearest other", "silent", "stuck")
     for one in report["least"]:
-        cells = [one["layer"], one["filter"], f"{one['others nearer']:.3g}", one["nearest other"], f"{one['silent']:g}"]
+        cells = [
+            one["layer"],
+            one["filter"],
+            f"{one['others nearer']:.3g}",
+            one["nearest other"],
+            f"{one['silent']:g}",
+            f"{one['stuck']:g}",
+        ]
         found.append(_line(cells))
     return [*found, "", f"Their pictures: atlas_least.png, from {as_line(', '.join(report['images']), 500)}."]

@@ -7,6 +7,7 @@ const gallery = (() => {
     ["share", "share of the energy reached"], ["content", "its share in the content"], ["first", "first loss"],
     ["last", "last loss"], ["left", "loss left"], ["printed", "loss of Eq. (1) as printed"], ["passes", "passes"],
     ["colourful", "colourfulness"], ["intricate", "intricacy"], ["silent", "silent"],
+    ["stuck", "stuck"],
   ];
   const COLUMNS = 16; // of a sheet, as pictures.py has it
   const ASCENDING = new Set(["number", "left", "apart"]);
@@ -105,8 +106,9 @@ const gallery = (() => {
   // The places of a layer's filters, as the view asks for them.
   function listed(layer) {
     const order = byId("order").value, loud = byId("loud").checked, images = chosenImages();
-    const silent = (index) => images.every((image) => factsOf(layers[layer.name].rows[image][index]).silent);
-    const found = layer.filters.map((_, index) => index).filter((index) => !loud || !silent(index));
+    const facts = (index) => images.map((image) => factsOf(layers[layer.name].rows[image][index]));
+    const mute = (index) => facts(index).every((one) => one.silent || one.stuck);
+    const found = layer.filters.map((_, index) => index).filter((index) => !loud || !mute(index));
     const values = new Map(found.map((index) => [index, valueOf(layer, index, order)]));
     const sign = ASCENDING.has(order) ? 1 : -1;
     return found.sort((one, other) => {
@@ -118,7 +120,7 @@ const gallery = (() => {
 
   function written(key, value) {
     if (value === null || value === undefined) return "\u2013";
-    if (key === "silent") return value ? "yes" : "no";
+    if (key === "silent" || key === "stuck") return value ? "yes" : "no";
     if (["share", "content", "left"].includes(key)) return `${Number((100 * value).toPrecision(3))} %`;
     if (key === "passes" || key === "number") return String(value);
     if (["colourful", "intricate", "apart"].includes(key)) return String(Number(value.toPrecision(3)));
@@ -133,7 +135,7 @@ const gallery = (() => {
       const said = [`filter ${layer.filters[index]}`], shown = [];
       if (order.value !== "number") shown.push(written(order.value, valueOf(layer, index, order.value)));
       if (shown.length) said.push(`${word} ${shown[0]}`);
-      if (facts.some((one) => one.silent)) said.push("silent"), shown.push("silent");
+      for (const word of ["silent", "stuck"]) if (facts.some((one) => one[word])) said.push(word), shown.push(word);
       facts.forEach((one, position) => one.lacks && said.push(`${run.images[images[position]].name} ${one.lacks}`));
       const pictures = facts.map((one, position) => small(placeOf(layer, index, images[position]), one.lacks));
       const label = make("span", { class: "label" }, make("b", {}, String(layer.filters[index])), ` ${shown.join(" ")}`);
@@ -199,7 +201,8 @@ const gallery = (() => {
 
   function figure(one, caption) {
     const picture = one.large && !one.lacks ? make("img", { src: one.large, alt: one.alt }) : small(one.small, one.lacks, one.alt);
-    const marks = [one.lacks, one.silent && "silent: the feature map stayed 0"].filter(Boolean);
+    const marks = [one.lacks, one.silent && "silent: the feature map stayed 0",
+      one.stuck && "stuck: the loss hardly fell"].filter(Boolean);
     return make("figure", {}, picture, make("figcaption", {}, [caption, ...marks].join(", ")));
   }
 
