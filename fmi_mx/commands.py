@@ -177,10 +177,8 @@ def _assess_atlas(options: Namespace) -> None:
     from .experiment.overlay import EXPERIMENTS
 
     settings = load_settings(options.claims or EXPERIMENTS / "atlas_claims.yaml", _overrides(options.overrides))
-    report = assess(settings, options.atlas, options.out, options.images, options.device, options.jobs, sys.stderr)
-    print("\n".join(lines(report)))
-    for name in ("atlas.md", "atlas.json", "atlas.png", "atlas_least.png"):
-        print(Path(options.out) / name)
+    report, paths = assess(settings, options.atlas, options.out, options.images, options.device, options.jobs, sys.stderr)
+    print("\n".join([*lines(report), *map(str, paths)]))
 
 
 def compare_runs(options: Namespace) -> None:

@@ -21,12 +21,12 @@ from .textures import closeness
 
 def assess(
     settings: Settings, folder: AnyPath, out: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Path]]:
     """Writes atlas.md, atlas.json, atlas.png and, of two images, atlas_least.png into a folder.
 
     folder: of the atlas's run. out: where to write; the random weights' runs go into out/atlas_random, and resume. Others:
-    see ``control``. Returns the report, as atlas.json holds it. Raises InputError before anything is written for whatever is
-    wrong with the input.
+    see ``control``. Returns the report, as atlas.json holds it, and the files. Raises InputError before anything is written
+    for whatever is wrong with the input.
     """
     print("reading the atlas", file=stream, flush=True)
     atlas = read_atlas(folder)
@@ -41,10 +41,11 @@ def assess(
     if found["least"]:
         contents["atlas_least.png"] = figure.least(atlas, found["least"])
     Path(out).mkdir(parents=True, exist_ok=True)
-    with whole.together(*(Path(out) / name for name in contents)) as parts:
+    paths = [Path(out) / name for name in contents]
+    with whole.together(*paths) as parts:
         for part, content in zip(parts, contents.values()):
             part.write_bytes(content)
-    return found
+    return found, paths
 
 
 def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def draw(report: dict[str, Any]) -> bytes:
         panel(axis, report)
         axis.set_xticks(range(len(report["layers"])))
         axis.set_xticklabels(list(report["layers"]), rotation=60, ha="right", fontsize=8)
-        axis.legend(fontsize=8)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=8)
     return png(figure)
 
 
@@ -62,7 +63,7 @@ def _measure(axis: Axes, report: dict[str, Any], measure: str) -> None:
 
 def _silent(axis: Axes, report: dict[str, Any]) -> None:
     _curves(axis, report, {"silent_at_start": "grey", "silent": "tab:red", "stuck": "tab:orange"})
-    axis.set_title("share of inversions that are silent, at the start and in the end, or stuck")
+    axis.set_title("silent and stuck inversions")
 
 
 def _curves(axis: Axes, report: dict[str, Any], colours: dict[str, str]) -> None:
@@ -85,8 +86,8 @@ def _fair(axis: Axes, report: dict[str, Any]) -> None:
     """Where the paper's filters lie in each layer that has them and others."""
     every = report["fairness"].get("all layers", {})
     layers = list(report["layers"])
-    for measure, marker in PLACES.items():
-        places = every[measure]["by_layer"] if measure in every else {}
+    for measure in filter(every.__contains__, PLACES):
+        places, marker = every[measure]["by_layer"], PLACES[measure]
         axis.plot([layers.index(layer) for layer in places], list(places.values()), marker, label=measure)
     axis.axhline(0.5, color="black", linewidth=0.8)
     axis.set(
