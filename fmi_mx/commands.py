@@ -67,8 +67,7 @@ def run_experiment(options: Namespace) -> int:
     if swept:
         from .figure.table import write_table
 
-        write_table(out, grid, records, beside)
-        print(f"{out}.md {out}.json")
+        print(*write_table(out, grid, records, beside))
     return code
 
 
@@ -177,7 +176,8 @@ def _assess_atlas(options: Namespace) -> None:
     from .experiment.overlay import EXPERIMENTS
 
     settings = load_settings(options.claims or EXPERIMENTS / "atlas_claims.yaml", _overrides(options.overrides))
-    report, paths = assess(settings, options.atlas, options.out, options.images, options.device, options.jobs, sys.stderr)
+    place = options.device, options.jobs, sys.stderr, options.scheduler
+    report, paths = assess(settings, options.atlas, options.out, options.images, *place)
     print("\n".join([*lines(report), *map(str, paths)]))
 
 

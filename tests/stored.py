@@ -25,9 +25,9 @@ def finished_run(folder, experiment, pictures, failed=(), width=1, facts=None, a
     return folder
 
 
-def rewrite(folder, name, **facts):
-    """Stores a cell again whose record says other things."""
+def rewrite(folder, name, arrays=None, **facts):
+    """Stores a cell again that has other arrays, and whose record says other things."""
     record = {key: value for key, value in store.read_record(folder, name).items() if key != "files"}
-    with np.load(folder / "cells" / f"{name}.npz") as arrays:
-        kept = dict(arrays)
+    with np.load(folder / "cells" / f"{name}.npz") as stored:
+        kept = {**stored, **(arrays or {})}
     store.save_cell(folder, name, (folder / "cells" / f"{name}.png").read_bytes(), kept, {**record, **facts})

@@ -37,14 +37,14 @@ def draw(folder: AnyPath, finished: StoredRun | None = None) -> Path:
     """
     folder = Path(folder)
     finished = finished or read_run(folder)
-    path = _place(folder)
+    path = named(folder, ".png")
     whole.write_file(path, grid(_parts(finished, folder), _note(finished.width)))
     return path
 
 
 def check_place(folder: AnyPath) -> None:
     """Raises InputError where the figure of a run's folder could not be written when the run is done."""
-    path = _place(Path(folder))
+    path = named(Path(folder), ".png")
     there = next(parent for parent in path.parents if parent.exists())
     if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
         raise InputError(f"the figure cannot be written as {path}; give another folder with --out")
@@ -55,13 +55,13 @@ def _note(width: float) -> str:
     return "" if width == 1 else f"small network, {Fraction(width)} of VGG-19's filters: not the paper's"
 
 
-def _place(folder: Path) -> Path:
-    """Where the figure of a run's folder goes: beside it, or beside the link to it that was given."""
+def named(folder: Path, suffix: str) -> Path:
+    """Where a file of a folder's name goes: beside it, or beside the link to it that was given."""
     folder = folder.absolute()
     folder = folder.resolve() if folder.name == ".." else folder.parent.resolve() / folder.name
     if not folder.name:
         raise InputError(f"{folder} is no name for a figure; give another folder with --out")
-    return folder.with_name(f"{folder.name}.png")
+    return folder.with_name(f"{folder.name}{suffix}")
 
 
 def _parts(finished: StoredRun, folder: Path) -> list[Part]:

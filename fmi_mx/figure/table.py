@@ -14,23 +14,22 @@ from ..experiment.grid import Combination
 from ..files import store, whole
 from ..machine.aliases import AnyPath
 from ..measure.descriptors import Descriptor, describe, positions
+from .draw import named
 
 Records = Sequence[Mapping[str, Any]]  # of a combination's cells
 
 
-def write_table(out: AnyPath, grid: Sequence[Combination], records: Sequence[Records], beside: str) -> None:
-    """Writes OUT.md and OUT.json.
+def write_table(out: AnyPath, grid: Sequence[Combination], records: Sequence[Records], beside: str) -> list[Path]:
+    """Writes OUT.md and OUT.json, and returns their paths.
 
     out: the folder of the sweep. records: of each combination's cells. beside: name of the combination that the distances
     are from.
     """
     rows = table(out, grid, records, beside)
-    whole.write_json(_place(out, ".json"), {"beside": beside, "combinations": rows})
-    whole.write_file(_place(out, ".md"), markdown(rows, beside).encode())
-
-
-def _place(out: AnyPath, suffix: str) -> Path:
-    return Path(out).with_name(f"{Path(out).name}{suffix}")
+    paths = [named(Path(out), suffix) for suffix in (".md", ".json")]
+    whole.write_json(paths[1], {"beside": beside, "combinations": rows})
+    whole.write_file(paths[0], markdown(rows, beside).encode())
+    return paths
 
 
 def table(out: AnyPath, grid: Sequence[Combination], records: Sequence[Records], beside: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ LONG_EDGE = 512  # pixels, as the paper's figures have
 def filter_command(width: float) -> str:
     """The command for a filter, from every image of the run. In it LAYER, FILTERS and NAME stand for the layer, its filters
     and a name for the folder. width: of the network."""
-    return _command({"layers": "[LAYER]", "filters": "[FILTERS]"}, width)
+    return _command({"layers": "[LAYER]", "filters": "[FILTERS]"}, width, "NAME")
 
 
 def cell_command(experiment: dict[str, Any], cell: Cell, width: float) -> str | None:
@@ -33,10 +33,10 @@ def cell_command(experiment: dict[str, Any], cell: Cell, width: float) -> str | 
     if "losses" in experiment:
         values["losses"] = [cell.method]
     written = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
-    return _command(written, width).replace("NAME", "again")
+    return _command(written, width, "again")
 
 
-def _command(values: dict[str, str], width: float) -> str:
+def _command(values: dict[str, str], width: float, out: str) -> str:
     settings = [f"--set {shlex.quote(f'{key}={value}')}" for key, value in {**values, "long_edge": LONG_EDGE}.items()]
     weights = [] if width == 1 else ["--weights FILE"]
-    return " ".join(["fmi run experiment.yaml", *settings, *weights, "--out NAME"])
+    return " ".join(["fmi run experiment.yaml", *settings, *weights, f"--out {out}"])

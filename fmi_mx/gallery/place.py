@@ -22,7 +22,7 @@ def check_place(out: AnyPath) -> None:
     """Raises InputError unless a gallery may stand there: nothing is there, an empty folder, or a gallery and no other
     file."""
     out = Path(out).absolute()
-    there = next(parent for parent in out.parents if parent.exists())
+    there = next((parent for parent in out.parents if parent.exists()), out)
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise InputError(f"the gallery cannot be written as {as_line(str(out))}; give another folder with --out")
     if os.path.lexists(out) and not _may_go(out):

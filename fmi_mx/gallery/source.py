@@ -58,7 +58,7 @@ def facts_of(source: Source, name: str) -> dict[str, Any]:
     if "passes" in record:
         facts["left"] = number(record["loss_last"] / (record["loss_first"] or math.nan))
         losses = array_or_none(source.folder, name, "loss")
-        facts["curve"] = None if losses is None else _curve(losses)
+        facts["curve"] = None if losses is None or losses.ndim != 1 or not len(losses) else _curve(losses)
     return facts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import CellsFailed, InputError, as_line, shown
+from ..files.plain_yaml import read_text
 from .jobs import Pool
 from .worker import compared, versions, words_of
 
@@ -51,13 +53,24 @@ def _connect(address: str) -> Any:
     except ImportError as error:
         raise InputError(f"--scheduler needs dask.distributed ({error}); pip install 'fmi_mx[cluster]'") from error
     dask.config.set({"distributed.admin.large-graph-warning-threshold": LARGE})
-    place = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
+    if os.path.isfile(address):
+        address = _address_in(address)
     try:
-        return Client(**place, timeout=PATIENCE, set_as_default=False)
+        return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise InputError(
             f"scheduler {shown(address)} does not answer ({as_line(str(error))}); start one with `dask scheduler`, and give "
             "its address as tcp://HOST:8786"
+        ) from error
+
+
+def _address_in(path: str) -> str:
+    """The address in the file that a scheduler writes."""
+    try:
+        return str(json.loads(read_text(path))["address"])
+    except (InputError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{shown(path)} is no scheduler's file; give what `dask scheduler --scheduler-file` writes"
         ) from error
 
 

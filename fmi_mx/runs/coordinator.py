@@ -8,16 +8,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from typing import Any, Dict, NamedTuple
 
+import numpy as np
+
 from ..errors import InputError
 from ..experiment.cell import Cell
 from ..experiment.experiment import Experiment
 from ..files import store
 from ..machine.aliases import AnyPath
-from ..weights.canonical import read_weights
+from ..weights.canonical import read_weights, weights_digest
 from .compute import NO_MEMORY
 from .finished import finish, read_cell
 from .jobs import Pool
-from .materials import Files, Materials, gather
+from .materials import Files, Materials, Weights, gather
 from .plan import plan_of, specify, write_plan
 from .worker import Answer, Done, Failed, Lacking, Task, task_of, versions, work
 
@@ -54,7 +56,8 @@ def run_all(
     materials: of each order, from ``prepare``. on_wait(number of cells in hand) is called once a second. work: what a worker
     does with a task.
     """
-    runs = [_Run(order, one) for order, one in zip(orders, materials)]
+    sent: dict[str, dict[str, np.ndarray]] = {}
+    runs = [_Run(order, one, sent) for order, one in zip(orders, materials)]
     in_hand: dict[Future[Answer], _Waiting] = {}
     suspects: deque[_Waiting] = deque()
     with contextlib.ExitStack() as folders:
@@ -92,10 +95,10 @@ class _Waiting(NamedTuple):
 
 
 class _Run:
-    """A run and what is known of its cells so far."""
+    """A run and what is known of its cells so far. sent: weights that are given to workers which lack them, by digest."""
 
-    def __init__(self, order: Order, materials: Materials) -> None:
-        self._order, self._materials = order, materials
+    def __init__(self, order: Order, materials: Materials, sent: dict[str, dict[str, np.ndarray]]) -> None:
+        self._order, self._materials, self._sent = order, materials, sent
         self._plan, self._versions = plan_of(materials), versions()
         self._cells = materials.cells
         self._records: dict[str, Record] = {}
@@ -145,9 +148,18 @@ class _Run:
             answer = Failed("workers have died of it, with others and alone: killed, or short of memory", {})
         if isinstance(answer, Lacking):
             assert waiting.task.weights is not None  # as that is what it lacks
-            return waiting._replace(task=waiting.task._replace(arrays=read_weights(waiting.task.weights.path)))
+            return waiting._replace(task=waiting.task._replace(arrays=self._arrays(waiting.task.weights)))
         self._store(waiting.cell, waiting.specification, answer)
         return None
+
+    def _arrays(self, known: Weights) -> dict[str, np.ndarray]:
+        """The weights of a file, which is read once for all workers. Raises InputError where it has others by now."""
+        if known.digest not in self._sent:
+            arrays = read_weights(known.path)
+            if weights_digest(arrays) != known.digest:
+                raise InputError(f"weights {known.path} have been changed while this run was using them; start it again")
+            self._sent[known.digest] = arrays
+        return dict(self._sent[known.digest])  # a worker empties its own
 
     def _store(self, cell: Cell, specification: Record, answer: Done | Failed) -> None:
         assert self._check_folder is not None  # as the folder was opened before the first task

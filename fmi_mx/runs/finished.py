@@ -109,9 +109,10 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 
 # What a record may say that others rely on: of which kind it is.
-_KINDS = {"failed": str, "machine": dict, "passes": int, "stopped": str, "loss_first": float, "loss_last": float,
-          "energy_share": float, "energy_share_content": float, "target_energy": float, "loss_printed": float,
-          "measures": dict, "silent_at_start": bool, "silent": bool, "share_rose": bool}  # fmt: skip
+_KINDS = {"failed": str, "machine": dict, "versions": dict, "passes": int, "stopped": str, "seconds": float,
+          "loss_first": float, "loss_last": float, "loss_printed": float, "energy_share": float,
+          "energy_share_content": float, "target_energy": float, "measures": dict, "silent_at_start": bool,
+          "silent": bool, "share_rose": bool}  # fmt: skip
 _MEASURES = {"colourfulness", "intricacy"}  # numbers of a record's measures, where it has them
 _DESCENT = {"passes", "stopped", "loss_first", "loss_last", "seconds"}
 _NOWHERE = {"processor": "", "instructions": [], "threads": 0}

@@ -17,6 +17,7 @@ from .finished import StoredRun, listed, read_cell, read_run, state
 from .plan import Plan, read_plan, specify
 
 LATEST = 50  # cells whose pace is taken
+PAUSE, LONG = 60.0, 10.0  # a gap between two cells that is longer, in seconds and in medians, is no computing
 
 
 class Status(NamedTuple):
@@ -72,7 +73,9 @@ def report(folder: AnyPath) -> dict[str, Any]:
         "layers": _by_layer(status),
         "machines": kinds(records),
         "precision": status.plan.precision,
-        "versions": _counted(", ".join(f"{key} {one}" for key, one in record["versions"].items()) for record in records),
+        "versions": _counted(
+            ", ".join(f"{key} {one}" for key, one in record.get("versions", {}).items()) for record in records
+        ),
         "seconds_left": seconds_left(folder, status),
         "occupant": store.occupant(folder),
     }
@@ -103,13 +106,20 @@ def seconds_left(folder: AnyPath, status: Status) -> float | None:
     waiting = [cell for cell in status.cells if cell.name not in status.done]
     if not waiting:
         return 0.0
-    came = sorted((_stored(folder, cell), cell) for cell in status.cells if cell.name in status.done and cell.layers)
-    latest = came[-LATEST:]
+    came = [(_stored(folder, cell), cell) for cell in status.cells if cell.name in status.done and cell.layers]
+    latest = _without_pauses(sorted(came, key=lambda one: one[0])[-LATEST:])
     if len(latest) < 2 or latest[-1][0] <= latest[0][0]:
         return None
-    passes = statistics.mean(record["passes"] for record in status.done.values() if "passes" in record)
+    passes = statistics.mean(status.done[cell.name].get("passes", 1) for _, cell in came)
     work = sum(_work(cell) * status.done[cell.name].get("passes", 1) for _, cell in latest[1:])
     return passes * sum(map(_work, waiting)) / work * (latest[-1][0] - latest[0][0])
+
+
+def _without_pauses(came: list[tuple[float, Cell]]) -> list[tuple[float, Cell]]:
+    """The cells behind the last pause, in which nobody computed; by when they came."""
+    gaps = [after - before for (before, _), (after, _) in zip(came, came[1:])]
+    longest = max(PAUSE, LONG * statistics.median(gaps)) if gaps else 0.0
+    return came[max((place + 1 for place, gap in enumerate(gaps) if gap > longest), default=0) :]
 
 
 def _stored(folder: AnyPath, cell: Cell) -> float:

@@ -9,6 +9,8 @@ import pytest
 from conftest import ROOT
 
 from fmi_mx import InputError, cli
+from fmi_mx.claims.atlas.cells import read_atlas
+from fmi_mx.claims.atlas.control import _noise
 from fmi_mx.claims.atlas.rows import trend_row
 from fmi_mx.claims.atlas.sample import fairness, percentiles
 from fmi_mx.claims.atlas.settings import load_settings
@@ -163,7 +165,7 @@ def say(folder, out, *options):
 def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
     assert say(atlas, tmp_path) == 0
     capsys.readouterr()
-    found = json.loads((tmp_path / "atlas.json").read_text(encoding="utf-8"))
+    found = json.loads((tmp_path / "atlas_claims.json").read_text(encoding="utf-8"))
     assert (found["cells"], found["images"], list(found["layers"])) == (
         48,
         ["astronaut", "ihc"],
@@ -181,11 +183,14 @@ def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
     claims = [row["claim"] for row in found["rows"]]
     assert (claims.count(1), claims.count(2)) == (4, 4)
     assert len(found["least"]) == 20
-    for name in ("atlas.md", "atlas.png", "atlas_least.png"):
+    for name in ("atlas_claims.md", "atlas_claims.png", "atlas_least.png"):
         assert (tmp_path / name).stat().st_size > 1000
-    text = (tmp_path / "atlas.md").read_text(encoding="utf-8")
+    text = (tmp_path / "atlas_claims.md").read_text(encoding="utf-8")
     assert "**The network is a small one and not the paper's VGG-19.**" in text
-    before = {name: (tmp_path / name).read_bytes() for name in ("atlas.json", "atlas.md", "atlas.png", "atlas_least.png")}
+    before = {
+        name: (tmp_path / name).read_bytes()
+        for name in ("atlas_claims.json", "atlas_claims.md", "atlas_claims.png", "atlas_least.png")
+    }
     assert say(atlas, tmp_path) == 0
     assert "stored already" in capsys.readouterr().err
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
@@ -195,7 +200,7 @@ def test_without_controls_nothing_holds(atlas, tmp_path):
     assert say(atlas, tmp_path, "--set", "random_filters=0") == 2  # as it is set already
     few = ["--set", "resamples=100", "--set", "random_filters=0", "--out", str(tmp_path)]
     assert cli.main(["claims", "--atlas", str(atlas), *few]) == 0
-    rows = json.loads((tmp_path / "atlas.json").read_text(encoding="utf-8"))["rows"]
+    rows = json.loads((tmp_path / "atlas_claims.json").read_text(encoding="utf-8"))["rows"]
     assert {row["verdict"] for row in rows} <= {"undecided", "does not hold"}
     assert not (tmp_path / "atlas_random").exists()
 
@@ -211,10 +216,40 @@ def changed(atlas, copy, change):
     return copy
 
 
+def test_the_scheduler_computes_the_random_weights(atlas, tmp_path, monkeypatch):
+    asked = []
+
+    def compute_all(*given):
+        asked.append(given[4])
+        raise InputError("asked")
+
+    monkeypatch.setattr("fmi_mx.claims.atlas.control.compute_all", compute_all)
+    options = ["--set", "random_filters=4", "--scheduler", "tcp://one:1", "--out", str(tmp_path)]
+    assert cli.main(["claims", "--atlas", str(atlas), *options]) == 2
+    assert asked == ["tcp://one:1"]
+
+
+def test_each_layer_has_white_noise_of_its_own(atlas, settings):
+    read = read_atlas(atlas)
+    noise = _noise(settings, read, read.layers)
+    assert not np.isclose(noise["relu1_2"][:, 0], noise["relu2_2"][:, 0]).all(axis=1).any()
+    assert {layer: points.shape[:2] for layer, points in noise.items()} == dict.fromkeys(read.layers, (8, 2))
+
+
+def test_a_run_with_other_names_than_its_cells_is_refused(atlas, tmp_path, capsys):
+    copy = changed(atlas, tmp_path / "copy", {})
+    (copy / "plan.json").unlink()
+    content = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    content.update(cells=["x"], specifications={"x": "0"})
+    (copy / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    assert say(copy, tmp_path / "out") == 2
+    assert "has no two filters of a layer" in capsys.readouterr().err
+
+
 def test_of_one_image_it_says_what_needs_no_other(atlas, tmp_path):
     one = changed(atlas, tmp_path / "one", {"images": ["ihc"]})
     assert say(one, tmp_path / "out") == 0
-    found = json.loads((tmp_path / "out" / "atlas.json").read_text(encoding="utf-8"))
+    found = json.loads((tmp_path / "out" / "atlas_claims.json").read_text(encoding="utf-8"))
     assert {row["claim"] for row in found["rows"]} == {2}
     assert found["least"] == []
     assert set(found["fairness"]["all layers"]) == {"colourfulness", "intricacy", "silent at the start"}
@@ -222,10 +257,10 @@ def test_of_one_image_it_says_what_needs_no_other(atlas, tmp_path):
     assert found["layers"]["relu2_2"]["intricacy"]["value"] == pytest.approx(
         np.mean([record["measures"]["intricacy"] for record in records])
     )
-    text = (tmp_path / "out" / "atlas.md").read_text(encoding="utf-8")
+    text = (tmp_path / "out" / "atlas_claims.md").read_text(encoding="utf-8")
     assert "24 filters of 3 layers, each inverted from ihc alone at long edge 48" in text
     assert "Near duplicates" not in text
-    assert (tmp_path / "out" / "atlas.png").stat().st_size > 1000
+    assert (tmp_path / "out" / "atlas_claims.png").stat().st_size > 1000
     assert not (tmp_path / "out" / "atlas_least.png").exists()
 
 
@@ -236,10 +271,10 @@ def test_of_an_atlas_under_way_it_takes_the_filters_that_have_every_image(atlas,
     for name in ["relu2_2.f003", *(f"relu4_2.f00{l}" for l in range(7))]:
         (copy / "cells" / f"ihc.{name}.json").unlink()
     assert say(copy, tmp_path / "out") == 0
-    found = json.loads((tmp_path / "out" / "atlas.json").read_text(encoding="utf-8"))
+    found = json.loads((tmp_path / "out" / "atlas_claims.json").read_text(encoding="utf-8"))
     assert {layer: one["filters"] for layer, one in found["layers"].items()} == {"relu1_2": 8, "relu2_2": 7}
     assert found["lacking"]["relu4_2"] == {"failed": 0, "missing": 7}
-    text = (tmp_path / "out" / "atlas.md").read_text(encoding="utf-8")
+    text = (tmp_path / "out" / "atlas_claims.md").read_text(encoding="utf-8")
     assert (
         "Of 48 cells some are not there, and their filters are left out: relu2_2 1 (0 failed, 1 missing), relu4_2 7" in text
     )

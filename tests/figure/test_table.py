@@ -14,8 +14,8 @@ from fmi_mx.measure.descriptors import describe
 def swept(fig3, weights_file, images_folder, tmp_path):
     """Runs a sweep of two cells each; returns (exit code, folder)."""
 
-    def swept(*options):
-        folder = tmp_path / "out" / "sweep"
+    def swept(*options, out=None):
+        folder = tmp_path / "out" / "sweep" if out is None else out
         chosen = ["long_edge=32", "layers=[relu1_1]", "filters=0-1", "stop.passes=3", "images=golden_gate"]
         given = [part for one in chosen for part in ("--set", one)]
         files = ["--weights", str(weights_file), "--images", str(images_folder), "--device", "cpu", "--out", str(folder)]
@@ -57,6 +57,16 @@ def test_a_sweep_has_a_folder_a_figure_and_a_row_for_each_combination(swept, cap
     text = folder.with_name("sweep.md").read_text(encoding="utf-8").splitlines()
     assert text[0].startswith("| seed | optimiser.clip | cells |")
     assert text[3].startswith("| 1 | 0.5 | 2 | 0 | 3 |")
+
+
+def test_the_table_has_the_name_of_the_folder_whatever_it_is_called(swept, tmp_path, monkeypatch, capsys):
+    """Here it is called a dot."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert swept("--sweep", "seed=[1,2]", out=".")[0] == 0
+    paths = [tmp_path / f"here.{suffix}" for suffix in ("md", "json")]
+    assert capsys.readouterr().out.splitlines()[-1] == " ".join(map(str, paths))
+    assert all(path.stat().st_size for path in paths)
 
 
 def test_the_same_command_resumes_and_a_cell_alone_is_what_it_is_in_a_sweep(

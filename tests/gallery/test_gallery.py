@@ -20,6 +20,7 @@ from fmi_mx.gallery import gallery, pictures
 from fmi_mx.gallery.again import cell_command, filter_command
 from fmi_mx.gallery.layer import KEYS
 from fmi_mx.gallery.measures import measures_of
+from fmi_mx.gallery.source import facts_of as facts_in
 from fmi_mx.gallery.source import read_source
 from fmi_mx.measure.colourfulness import colourfulness
 from fmi_mx.measure.descriptors import describe
@@ -214,6 +215,8 @@ def test_the_command_for_a_cell_quotes_its_images(tmp_path):
     found = again(cell_command(source.finished.experiment, cell, 1), made(folder)[0])
     assert (found.images, found.styles, found.losses, found.long_edge) == ((HOSTILE,), ("ink",), ("pmci",), 512)
     assert cell_command(source.finished.experiment, source.cells["ink.style"], 1) is None
+    named = read_source(transfer_run(tmp_path / "named", ["MY_NAME", "two"]))
+    assert "MY_NAME" in cell_command(named.finished.experiment, named.cells["MY_NAME.ink.pmci"], 1)
 
 
 @pytest.mark.parametrize("write", [filters_run, transfer_run])
@@ -272,6 +275,8 @@ def test_a_gallery_that_is_not_finished_leaves_nothing_and_a_killed_one_is_swept
 def test_what_is_wrong_is_one_line_and_exit_code_2(run, tmp_path, capsys, monkeypatch):
     assert main(["gallery", str(tmp_path)]) == 2
     assert "holds no finished run" in capsys.readouterr().err
+    assert main(["gallery", str(run), "--out", "/"]) == 2
+    assert "give another folder with --out" in capsys.readouterr().err
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert main(["gallery", str(run), "--out", str(tmp_path / "file" / "out")]) == 2
     assert "give another folder with --out" in capsys.readouterr().err
@@ -281,3 +286,10 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(run, tmp_path, capsys, monkey
     assert "needs Jinja2" in printed
     assert printed.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_no_curve_is_none(tmp_path):
+    folder = filters_run(tmp_path / "run")
+    for name, losses in (("one.relu2_1.f000", np.zeros(0)), ("one.relu2_1.f001", np.zeros((2, 2)))):
+        rewrite(folder, name, {"loss": losses})
+        assert facts_in(read_source(folder), name)["curve"] is None

@@ -1,6 +1,7 @@
 """Cells on the workers of a dask scheduler, in processes of their own on this machine."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -169,6 +170,19 @@ def test_a_scheduler_that_does_not_answer_is_one_line(order, fig3, capsys, monke
     assert error.startswith("fmi: error: scheduler 'tcp://127.0.0.1:9' does not answer")
     assert error.count("\n") == 1
     assert not one.out.exists()
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "no JSON", '{"foo": 1}'])
+def test_a_file_that_no_scheduler_wrote_is_one_line(tmp_path, content):
+    (tmp_path / "file.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"file.json' is no scheduler's file; give what `dask scheduler"):
+        module._connect(str(tmp_path / "file.json"))
+
+
+def test_a_schedulers_file_has_its_address(address, tmp_path):
+    (tmp_path / "file.json").write_text(json.dumps({"type": "Scheduler", "address": address}), encoding="utf-8")
+    with module._connect(str(tmp_path / "file.json")) as client:
+        assert client.scheduler.address == address
 
 
 def test_jobs_are_for_this_machine(capsys):

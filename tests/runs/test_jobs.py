@@ -18,12 +18,13 @@ from fmi_mx import InputError, cells, run
 from fmi_mx.files.images import png_bytes
 from fmi_mx.machine.devices import Device
 from fmi_mx.machine.mxnet import mx
-from fmi_mx.runs import capacity, jobs, worker
+from fmi_mx.runs import capacity, coordinator, jobs, worker
 from fmi_mx.runs.coordinator import Order, prepare, run_all
 from fmi_mx.runs.finished import read_run
 from fmi_mx.runs.jobs import Here, Pool, pool
 from fmi_mx.runs.materials import gather
 from fmi_mx.runs.worker import Done, Lacking, Task, work
+from fmi_mx.weights.canonical import read_weights
 
 CPU = [Device("cpu")]
 FOUR = {"images": "golden_gate", "layers": ["relu1_1", "relu2_1"], "filters": "0-1"}
@@ -156,6 +157,32 @@ def test_a_worker_gets_weights_that_it_cannot_read(order, monkeypatch):
 
     run_all([order()], prepare([order()], "cpu"), Pool(Here(), lambda: 1), work=answering)
     assert answers == [(Lacking, False), (Done, True), *[(Done, False)] * 3]
+
+
+def lack_at_first(task):
+    return Lacking() if task.arrays is None else Done(b"", {}, {"by": len(task.arrays)})
+
+
+def test_weights_that_workers_lack_are_read_once(order, monkeypatch):
+    reads = []
+    monkeypatch.setattr(coordinator, "read_weights", lambda path: reads.append(path) or read_weights(path))
+    prepared = prepare([order()], "cpu")
+    records = run_all([order()], prepared, Pool(Here(), lambda: 1), work=lack_at_first)[0]
+    assert len({record["by"] for record in records}) == 1
+    assert len(reads) == 1
+
+
+def test_weights_that_are_changed_during_a_run_end_it(order, tmp_path, arrays, monkeypatch):
+    """No cell is computed with others than its record says."""
+    monkeypatch.setattr(worker, "_kept", {})
+    path = tmp_path / "weights.npz"
+    np.savez(path, **arrays)
+    one = order()._replace(weights=path)
+    prepared = prepare([one], "cpu")
+    np.savez(path, **{**arrays, "conv1_1_bias": arrays["conv1_1_bias"] + 1})
+    with pytest.raises(InputError, match="weights.npz have been changed while this run was using them; start it again"):
+        run_all([one], prepared, Pool(Here(), lambda: 1))
+    assert not list(one.out.glob("cells/*.json"))
 
 
 def test_weights_that_are_others_by_now_are_not_taken(order, tmp_path, arrays, monkeypatch):

@@ -99,6 +99,38 @@ def test_the_time_left_goes_by_arithmetic(computed):
     assert "time left: not known yet" in lines(report(folder))
 
 
+def test_cells_that_came_at_the_same_time_are_no_trouble(computed):
+    folder = computed()
+    for name in NAMES[:3]:
+        os.utime(folder / "cells" / f"{name}.json", (1000, 1000))
+    (folder / "cells" / f"{NAMES[3]}.json").unlink()
+    assert seconds_left(folder, read_status(folder)) is None
+
+
+def test_a_pause_is_no_computing(computed):
+    """Eleven cells that came 10 seconds apart, and a night before the last five."""
+    folder = computed(images=["golden_gate", "neckarfront"], layers=["relu1_1"], filters="0-7")
+    paths = [folder / "cells" / f"{cell.name}.json" for cell in read_status(folder).cells]
+    for number, path in enumerate(paths[:11]):
+        came = 1000 + 10 * number + (40000 if number > 5 else 0)
+        os.utime(path, (came, came))
+    for path in paths[11:]:
+        path.unlink()
+    assert seconds_left(folder, read_status(folder)) == pytest.approx(5 * 10)
+
+
+def test_what_is_left_of_feature_maps_is_known(weights_file, images_folder, tmp_path):
+    """Which are no descents, so that a cell of them counts as a pass."""
+    experiment = load_experiment(ROOT / "experiments" / "fig1.yaml", layers=["relu1_1", "relu1_2", "relu2_1"], filters="0-1",
+                                 isolated=0, long_edge=32)  # fmt: skip
+    run(experiment, tmp_path, weights_file, images_folder, "cpu")
+    names = [path.stem for path in sorted((tmp_path / "cells").glob("*.json"))]
+    for number, name in enumerate(names[:2]):
+        os.utime(tmp_path / "cells" / f"{name}.json", (1000 + 10 * number, 1000 + 10 * number))
+    (tmp_path / "cells" / f"{names[2]}.json").unlink()
+    assert seconds_left(tmp_path, read_status(tmp_path)) > 0
+
+
 @pytest.mark.parametrize("seconds, words", [(12.4, "12 s"), (100, "2 min"), (3600, "1 h 0 min"), (100000, "27 h 47 min")])
 def test_durations(seconds, words):
     assert module._duration(seconds) == words

@@ -20,23 +20,30 @@ from .textures import closeness
 
 
 def assess(
-    settings: Settings, folder: AnyPath, out: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
+    settings: Settings,
+    folder: AnyPath,
+    out: AnyPath,
+    images: AnyPath,
+    device: str,
+    jobs: str,
+    stream: TextIO,
+    scheduler: str | None = None,
 ) -> tuple[dict[str, Any], list[Path]]:
-    """Writes atlas.md, atlas.json, atlas.png and, of two images, atlas_least.png into a folder.
+    """Writes atlas_claims.md, .json and .png and, of two images, atlas_least.png into a folder.
 
     folder: of the atlas's run. out: where to write; the random weights' runs go into out/atlas_random, and resume. Others:
-    see ``control``. Returns the report, as atlas.json holds it, and the files. Raises InputError before anything is written
+    see ``control``. Returns the report, as the .json holds it, and the files. Raises InputError before anything is written
     for whatever is wrong with the input.
     """
     print("reading the atlas", file=stream, flush=True)
     atlas = read_atlas(folder)
-    beside = control(settings, atlas, out, images, device, jobs, stream) if settings.random_filters else None
+    beside = control(settings, atlas, out, images, device, jobs, stream, scheduler) if settings.random_filters else None
     print("measuring the inversions", file=stream, flush=True)
     found = measured(settings, atlas, beside)
     contents = {
-        "atlas.json": whole.as_json(found),
-        "atlas.md": report.markdown(found).encode(),
-        "atlas.png": figure.draw(found),
+        "atlas_claims.json": whole.as_json(found),
+        "atlas_claims.md": report.markdown(found).encode(),
+        "atlas_claims.png": figure.draw(found),
     }
     if found["least"]:
         contents["atlas_least.png"] = figure.least(atlas, found["least"])

@@ -9,6 +9,8 @@ from typing import Any, Dict, NamedTuple
 import numpy as np
 
 from ...errors import InputError, as_line
+from ...experiment.cell import cells
+from ...experiment.experiment import from_data
 from ...files import store
 from ...files.finding import image_name
 from ...machine.aliases import AnyPath
@@ -20,6 +22,7 @@ from ...runs.status import read_so_far
 PARTS = ("colour", "texture")
 MEASURES = ("colourfulness", "intricacy")
 NEEDS = "at least two filters of a layer, with keep: picture, as experiments/atlas.yaml has them"
+NUMBERS = {"measures", "silent", "silent_at_start"}  # of each record
 Record = Dict[str, Any]
 
 
@@ -105,15 +108,16 @@ def read_atlas(folder: AnyPath) -> Atlas:
 
 def _asked(run: StoredRun) -> tuple[dict[str, list[int]], dict[str, dict[str, int]]]:
     """``asked`` and ``lacking`` of an ``Atlas``, by the names of its cells, which those that are not there have too."""
+    named = set(run.cells)
+    of_run = [cell for cell in cells(from_data(run.experiment), run.width) if cell.name in named]
     found: dict[str, set[int]] = {}
-    for name in run.cells:
-        _, layer, l = name.rsplit(".", 2)
-        found.setdefault(layer, set()).add(int(l[1:]))
+    for cell in of_run:
+        found.setdefault(cell.layers[0], set()).add(cell.filter or 0)
     layers = [layer for layer in LAYERS if layer in found]
     lacking = {layer: {"failed": 0, "missing": 0} for layer in layers}
-    for what, names in (("failed", run.failed), ("missing", run.missing)):
-        for name in names:
-            lacking[name.rsplit(".", 2)[1]][what] += 1
+    for what, names in (("failed", set(run.failed)), ("missing", set(run.missing))):
+        for cell in of_run:
+            lacking[cell.layers[0]][what] += cell.name in names
     return {layer: sorted(found[layer]) for layer in layers}, lacking
 
 
@@ -122,7 +126,7 @@ def read_layer(
 ) -> Inversions:
     """What is stored of a layer's filters. records: of the cells that are there, by name."""
     named = {l: [cell_name(image, layer, l) for image in images] for l in filters}
-    there = {l: names for l, names in named.items() if all(name in records for name in names)}
+    there = {l: names for l, names in named.items() if all(set(records.get(name, ())) >= NUMBERS for name in names)}
     found = [[records[name] for name in names] for names in there.values()]
 
     def numbers(measure: str) -> np.ndarray:

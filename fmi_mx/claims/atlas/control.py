@@ -38,13 +38,20 @@ class Control(NamedTuple):
 
 
 def control(
-    settings: Settings, atlas: Atlas, out: AnyPath, images: AnyPath, device: str, jobs: str, stream: TextIO
+    settings: Settings,
+    atlas: Atlas,
+    out: AnyPath,
+    images: AnyPath,
+    device: str,
+    jobs: str,
+    stream: TextIO,
+    scheduler: str | None,
 ) -> Control:
     """Computes what is missing of the random weights' inversions, under OUT/atlas_random, a run a layer; each as in the
     atlas but for its filters and weights.
 
-    images: folder of the atlas's images. device, jobs: as of ``compute_all``. stream: where progress goes. Raises InputError
-    before anything is computed for whatever is wrong with the input, images among it that are not the atlas's.
+    images: folder of the atlas's images. device, jobs, scheduler: as of ``compute_all``. stream: where progress goes. Raises
+    InputError before anything is computed for whatever is wrong with the input, images among it that are not the atlas's.
     """
     _check_images(atlas, images)
     samples, folder = {layer: sample(settings, atlas, layer) for layer in atlas.layers}, Path(out) / FOLDER
@@ -55,7 +62,7 @@ def control(
         for layer, filters in samples.items():
             experiment = from_data({**atlas.run.experiment, "layers": [layer], "filters": filters})
             orders.append(Order(experiment, folder / layer, weights, images))
-        found = compute_all(orders, device, jobs, stream)
+        found = compute_all(orders, device, jobs, stream, scheduler)
         random = {}
         for (layer, filters), records in zip(samples.items(), found):
             there = {one["specification"]["name"]: one for one in records if "failed" not in one}
@@ -86,7 +93,7 @@ def _check_images(atlas: Atlas, folder: AnyPath) -> None:
 
 
 def _noise(settings: Settings, atlas: Atlas, random: dict[str, Inversions]) -> dict[str, np.ndarray]:
-    """White noise of the sizes of the atlas's pictures; the layers have the first ones of it each."""
+    """White noise of the sizes of the atlas's pictures, each layer's its own."""
     layer, inversions = next(iter(atlas.layers.items()))
     shown = []
     for image in atlas.images:
@@ -95,6 +102,9 @@ def _noise(settings: Settings, atlas: Atlas, random: dict[str, Inversions]) -> d
         if picture is None:
             raise InputError(f"{atlas.folder} is being computed anew; wait until `fmi run` is done")
         shown.append([picture])
-    most = max(len(one.filters) for one in random.values())
-    pictures = white_noise(settings.generator("white noise"), {layer: [shown] * most}, atlas.run.experiment["denoise"])
-    return {name: points_of(pictures[: len(one.filters)])[:, :, 0] for name, one in random.items()}
+    points = {}
+    for name, one in random.items():
+        generator = settings.generator(f"white noise of {name}")
+        pictures = white_noise(generator, {name: [shown] * len(one.filters)}, atlas.run.experiment["denoise"])
+        points[name] = points_of(pictures)[:, :, 0]
+    return points

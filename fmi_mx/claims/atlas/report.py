@@ -9,7 +9,7 @@ from ...errors import as_line
 from ..report import CLAIMS, controls, head, interval, measured, tally, verdict
 from ..verdicts import RANDOM
 
-GROUPS = 5  # of near duplicates that the page lists for each layer; atlas.json has all
+GROUPS = 5  # of near duplicates that the page lists for each layer; atlas_claims.json has all
 
 
 def lines(report: dict[str, Any]) -> list[str]:
@@ -91,7 +91,8 @@ def _distinct(report: dict[str, Any]) -> str:
 def _fair(report: dict[str, Any]) -> list[str]:
     """Where the paper's filters lie, in a line each."""
     return [
-        f"Filters {_filters(report)} in {where}: {measure} at {interval(one['place'])} of all, p = {one['p']:.2g}"
+        f"Filters {_filters(report)} in {where}: {measure} at {one['place']['value']:.2g} of all, where 0.5 is the middle; "
+        f"random draws {one['place']['low']:.2g} to {one['place']['high']:.2g}, p = {one['p']:.2g}"
         for where, measures in report["fairness"].items()
         for measure, one in measures.items()
     ]

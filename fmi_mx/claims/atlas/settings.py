@@ -61,7 +61,7 @@ _SCHEMA: dict[str, Reader] = {
     "least": whole(1, 100),
     "shown_layers": list_of(entries.one(_relu)),
     "shown_filters": list_of(entries.filters),
-    "resamples": whole(100, 10**6),
+    "resamples": whole(100, 20_000),  # times 512 filters, they are in memory
     "confidence": number(0.5, high=0.999),
     "seed": whole(0, 2**63),
 }
