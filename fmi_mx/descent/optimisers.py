@@ -99,18 +99,24 @@ class SGD:
         for done in count():
             loss, gradient = yield step
             evaluated, image = image, image.copy()
+            rate = self.learning_rate * self.decay ** (done // self.decay_every)
             mx.nd.sgd_mom_update(
                 image,
                 gradient,
                 velocity,
                 out=image,
-                lr=self.learning_rate * self.decay ** (done // self.decay_every),
-                momentum=self.momentum,
-                wd=self.weight_decay,
+                lr=_normal(rate),
+                momentum=_normal(self.momentum),
+                wd=_normal(self.weight_decay),
                 rescale_grad=self.rescale,
                 clip_gradient=self.clip,
             )
             step = Step(image, image, evaluated, loss)
+
+
+def _normal(value: float) -> float:
+    """A parameter as MXNet takes it, which refuses what is too near 0 for float32 to hold in full."""
+    return value if value >= np.finfo(np.float32).tiny else 0.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,8 @@ def check_filters(experiment: Experiment, width: float = 1) -> None:
         check_filters_fit(experiment.filters, experiment.layers, width)
     for layer in experiment.layers if experiment.isolated is not None else ():
         vgg19.check_filter(layer, experiment.isolated, width)
+    for layer, l in product(experiment.layers or (), experiment.v or ()):
+        vgg19.check_filter(layer, l, width)
 
 
 def as_data(experiment: Experiment) -> dict[str, Any]:
@@ -184,13 +187,13 @@ def _check_relus(layers: tuple[str, ...]) -> None:
 def _check_draw(experiment: Experiment) -> None:
     """The keys of method rmci that only one kind of draw has, and only it needs; of which there is one draw each."""
     for key, draw in OF_A_DRAW.items():
-        if (getattr(experiment, key) is None) == (experiment.draw == draw):
-            raise InputError(f"{key}: is for draw: {draw}, and the draw is {experiment.draw}")
+        given = getattr(experiment, key) is not None
+        if given and experiment.draw != draw:
+            raise InputError(f"{key}: is for draw: {draw}, and the draw is {experiment.draw}; take {key} out")
+        if not given and experiment.draw == draw:
+            raise InputError(f"{key}: draw: {draw} needs it; give it a value")
     if experiment.draw in ("given", "style") and experiment.draws != 1:
         raise InputError(f"draws: must be 1 with draw: {experiment.draw}, where nothing is drawn at random")
-    for layer in experiment.layers:
-        for l in experiment.v or ():
-            vgg19.check_filter(layer, l)
 
 
 def _check_all_combinations(experiment: Experiment) -> None:

@@ -153,5 +153,5 @@ def _letters() -> Iterator[str]:
 
 def _grey(feature_map: np.ndarray, white: float) -> np.ndarray:
     """A feature map as a grey picture, 0 black, white white, each position a block of pixels."""
-    levels = np.rint(np.clip(feature_map / (white or 1), 0, 1) * 255).astype(np.uint8)
+    levels = np.rint(np.clip(feature_map / (white if white > 0 else 1), 0, 1) * 255).astype(np.uint8)
     return np.repeat(levels.repeat(8, axis=0).repeat(8, axis=1)[..., None], 3, axis=2)

@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..machine.aliases import AnyPath
 from .images import decode, file_digest
 from .plain_yaml import read_text
+from .readers import number
 from .whole import as_json, sweep, write_swept
 
 
@@ -126,7 +127,7 @@ def read_record(folder: AnyPath, name: str) -> dict[str, Any] | None:
         record = json.loads(read_text(_file(stem, ".json")))
         if record.pop("record_sha256") != _digest(record) or record["specification"]["name"] != name:
             return None
-        float(record.get("seconds", 0))  # which the digest leaves out
+        number(0)(record.get("seconds", 0))  # which the digest leaves out
         if set(record["files"]) != (set() if "failed" in record else {".png", ".npz"}):
             return None
         whole = all(_is_whole(_file(stem, suffix), digest) for suffix, digest in record["files"].items())
@@ -143,7 +144,10 @@ def read_picture(folder: AnyPath, record: Mapping[str, Any]) -> np.ndarray | Non
 
 
 def _is_whole(path: Path, digest: str) -> bool:
-    return path.is_file() and file_digest(path) == digest
+    try:
+        return path.is_file() and file_digest(path) == digest
+    except OSError:  # cannot be read, or another run has just taken it away
+        return False
 
 
 def read_array(folder: AnyPath, name: str, array: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from ..errors import InputError, shown
@@ -29,15 +30,14 @@ def find_device(text: str = "auto") -> Device:
     text: ``auto`` (the first GPU this build can drive, else the CPU), ``cpu``, ``gpu`` (= ``gpu:0``) or ``gpu:N``.
     Raises InputError for another text, or a GPU that is not there or has no code in this build.
     """
-    kind, _, number = text.partition(":")
-    if text != "auto" and text != "cpu" and not (kind == "gpu" and (text == "gpu" or number.isdecimal())):
+    if not re.fullmatch(r"auto|cpu|gpu(:[0-9]{1,4})?", text):
         raise InputError(f"device {shown(text)} is not known; allowed are auto, cpu, gpu and gpu:N")
     if text == "cpu":
         return Device("cpu")
     usable, reason = usable_gpus()
     if text == "auto":
         return Device("gpu", usable[0]) if usable else Device("cpu")
-    wanted = int(number or 0)
+    wanted = int(text[len("gpu:") :] or 0)
     if wanted not in usable:
         there = f"usable here: {', '.join(f'gpu:{n}' for n in usable)}" if usable else reason
         raise InputError(f"device {shown(text)} cannot be used; {there}; take --device cpu or auto")

@@ -72,7 +72,7 @@ def given_shares(v: Mapping[int, float], energy: np.ndarray) -> np.ndarray:
     """
     shares = np.zeros(energy.shape)
     shares[0, list(v)] = list(v.values())
-    if not (energy[shares > 0] > 0).any():
+    if not (energy[shares > 0] != 0).any():
         raise InputError(
             f"all filters of v ({', '.join(map(str, v))}) are dead in the content's code, and cannot carry energy"
         )

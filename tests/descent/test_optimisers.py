@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import oracles
 import pytest
@@ -41,6 +43,16 @@ def test_sgd_takes_the_authors_steps(batch):
         if _ == 0:
             assert clipped.any()
             assert not clipped.all()
+
+
+def test_sgd_goes_on_where_its_rate_is_too_small_for_mxnet():
+    """Which refuses numbers that float32 does not hold in full."""
+    small = replace(AUTHORS_SGD, decay=1e-20, decay_every=1, momentum=1e-40, weight_decay=1e-40)
+    steps, bowl = small.steps(mx.nd.ones((1, 3, 2, 4)), None), Bowl(1)
+    image = next(steps).trial
+    images = [image := steps.send(bowl.loss_and_gradient(image)).trial for _ in range(4)]
+    assert not np.array_equal(images[0].asnumpy(), np.ones((1, 3, 2, 4)))
+    np.testing.assert_array_equal(images[3].asnumpy(), images[2].asnumpy())
 
 
 def test_the_descent_reports_what_it_evaluated():

@@ -119,6 +119,13 @@ def test_fig1_has_the_maps_before_and_after_each_from_0_to_its_largest():
         assert [[int(one[0, 0, 0]), int(one[0, 8, 0])] for _, one in row] == levels
 
 
+def test_feature_maps_that_are_all_negative_are_black():
+    """As those of a layer before its ReLU may be."""
+    experiment = as_data(load_experiment(ROOT / "experiments" / "fig1.yaml", layers="conv4_1", filters=0, isolated=0))
+    (part, _) = maps_parts(experiment, lambda *_: np.array([[[-1.0, -2.0]]]))
+    assert (part.rows[0][1][0][1] == 0).all()
+
+
 def test_fig2_has_each_image_under_its_name_and_the_credits_that_are_known():
     shown = ["neckarfront", "coffee", "golden_gate"]
     experiment = as_data(load_experiment(ROOT / "experiments" / "fig2.yaml", images=shown))

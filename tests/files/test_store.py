@@ -52,6 +52,29 @@ def test_a_record_that_is_none_is_not_there(tmp_path, data):
     assert store.read_record(tmp_path, "a") is None
 
 
+@pytest.mark.parametrize("seconds", [b"NaN", b"1" + 400 * b"0", b"-1", b'"x"'])
+def test_a_record_whose_seconds_are_no_number_is_not_there(tmp_path, seconds):
+    """Its digest does not tell."""
+    save(tmp_path, seconds=2.5)
+    path = tmp_path / "cells" / "a.json"
+    data = path.read_bytes()
+    assert data.count(b"2.5") == 1
+    path.write_bytes(data.replace(b"2.5", seconds))
+    assert store.read_record(tmp_path, "a") is None
+
+
+def test_a_file_that_goes_while_it_is_read_is_not_there(tmp_path, monkeypatch):
+    save(tmp_path)
+    whole = store.read_record(tmp_path, "a")
+
+    def gone(path):
+        raise FileNotFoundError(2, "No such file", str(path))
+
+    monkeypatch.setattr(store, "file_digest", gone)
+    assert store.read_record(tmp_path, "a") is None
+    assert store.read_picture(tmp_path, whole) is None
+
+
 def test_a_damaged_array_is_refused(tmp_path):
     save(tmp_path)
     (tmp_path / "cells" / "a.npz").write_bytes(b"PK\x03\x04")

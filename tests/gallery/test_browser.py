@@ -213,6 +213,9 @@ def test_a_name_is_found_and_a_wrong_one_said(page, filters):
     page.run("document.getElementById('wanted').value = 'relu9_9 1'")
     page.click("#search button")
     assert page.text("#said") == "There is no relu9_9 1 here."
+    page.run("document.getElementById('wanted').value = 'relu2_1 3'")  # the page that is shown
+    page.click("#search button")
+    page.wait("document.getElementById('said').textContent === ''")
     page.click("#random")
     page.wait("/^#relu[23]_1.f00\\d$/.test(location.hash)")
     page.visit(filters, "nothing")

@@ -38,7 +38,7 @@ def test_devices(machine, build, capabilities, text, device):
     ("mxnet-cu112", [(9, 0)], "gpu", "the GPU here has 9.0"), ("mxnet-cu112", [(7, 0)], "gpu:1", "usable here: gpu:0"),
     ("mxnet-cu112", [], "gpu", "shows no GPU"), ("mxnet", None, "tpu", "auto, cpu, gpu and gpu:N"),
     ("mxnet", None, "gpu:", "gpu:N"), ("mxnet", None, "gpu:x", "gpu:N"), ("mxnet", None, "cpu:1", "gpu:N"),
-    ("mxnet", None, "", "gpu:N"),
+    ("mxnet", None, "", "gpu:N"), ("mxnet", None, "gpu:" + 5000 * "1", "gpu:N"), ("mxnet", None, "gpu:\u0663", "gpu:N"),
 ])  # fmt: skip
 def test_devices_that_cannot_be_had(machine, build, capabilities, text, reason):
     machine(build, capabilities)

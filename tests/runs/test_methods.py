@@ -10,10 +10,10 @@ from conftest import ROOT
 from test_run import contents
 
 from fmi_mx import InputError, cells, cli, draw_shares, load_experiment, run
-from fmi_mx.experiment.experiment import as_data, from_data
+from fmi_mx.experiment.experiment import as_data, check_filters, from_data
 from fmi_mx.files import store
 from fmi_mx.files.images import preprocess, preprocess_style, read_image
-from fmi_mx.method.codes import style_shares
+from fmi_mx.method.codes import given_shares, style_shares
 from fmi_mx.network.vgg19 import LAYERS
 from fmi_mx.runs.compute import cell_seed, initial_image
 from fmi_mx.runs.plan import Plan, specify
@@ -162,9 +162,11 @@ def test_a_style_that_shares_no_filter_with_the_content_is_refused():
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"v": {3: 1}}, "v: is for draw: given, and the draw is style"), ({"styles": None}, "styles: is for draw: style"),
-    ({"style_size": None}, "style_size: is for draw: style"), ({"draws": 2}, "draws: must be 1 with draw: style"),
-    ({**GIVEN, "v": {3: 1}, "draws": 2}, "draws: must be 1 with draw: given"), ({**GIVEN}, "v: is for draw: given"),
+    ({"v": {3: 1}}, "v: is for draw: given, and the draw is style; take v out"),
+    ({"styles": None}, "styles: draw: style needs it"),
+    ({"style_size": None}, "style_size: draw: style needs it"), ({"draws": 2}, "draws: must be 1 with draw: style"),
+    ({**GIVEN, "v": {3: 1}, "draws": 2}, "draws: must be 1 with draw: given"),
+    ({**GIVEN}, "v: draw: given needs it; give it"),
     ({**GIVEN, "v": {3: -1}}, "v: filter 3: must be a number of at least 0"),
     ({**GIVEN, "v": {3: 0}}, "v: must have a filter with a share above 0"), ({**GIVEN, "v": {}}, "v: must have a filter"),
     ({**GIVEN, "v": {"x": 1}}, "v: must be filters with their shares"), ({**GIVEN, "v": 3}, "v: must be keys with values"),
@@ -173,6 +175,17 @@ def test_a_style_that_shares_no_filter_with_the_content_is_refused():
 def test_keys_go_with_their_draw(settings, message):
     with pytest.raises(InputError, match=message):
         load_experiment(MIX, **settings)
+
+
+def test_shares_of_filters_that_the_network_lacks_are_refused_by_its_width():
+    given = load_experiment(MIX, **{**GIVEN, "v": {63: 1}})
+    check_filters(given, 1)
+    with pytest.raises(InputError, match="filter 63 is not in relu1_1"):
+        check_filters(given, 1 / 8)
+
+
+def test_a_filter_before_a_relu_whose_energy_is_negative_carries_its_share():
+    np.testing.assert_array_equal(given_shares({0: 2.0}, np.array([[-3.0, 5.0]])), [[1, 0]])
 
 
 def test_draws_differ_and_one_more_leaves_the_others(compute):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
+
+import numpy as np
 
 from ...files import whole
 from ...machine.aliases import AnyPath
@@ -11,7 +14,7 @@ from ...measure.intervals import Bootstrap
 from ..report import plain
 from ..verdicts import RANDOM, Row
 from . import facts, figure, report
-from .cells import MEASURES, Atlas, read_atlas
+from .cells import MEASURES, Atlas, Inversions, read_atlas
 from .control import Control, control
 from .facts import Close
 from .rows import NOISE, found_row, trend_row
@@ -59,13 +62,13 @@ def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[s
     """The report. beside: None where no controls were computed. Of one image it has nothing that compares two."""
     bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.generator("bootstrap"))
     two = len(atlas.images) > 1
-    close = {layer: closeness(inversions.points()) for layer, inversions in atlas.layers.items()} if two else {}
+    close = _closeness(atlas.layers) if two else {}
     sample: dict[str, Close] = {}
     if beside and two:
         sample = {
-            "trained": {layer: closeness(one.points()) for layer, one in beside.trained.items()},
-            RANDOM: {layer: closeness(one.points()) for layer, one in beside.random.items()},
-            NOISE: {layer: closeness(points) for layer, points in beside.noise.items()},
+            "trained": _closeness(beside.trained),
+            RANDOM: _closeness(beside.random),
+            NOISE: {layer: closeness(points, np.zeros(points.shape[:2], bool)) for layer, points in beside.noise.items()},
         }
     by_filter = {layer: facts.by_filter(inversions, close.get(layer)) for layer, inversions in atlas.layers.items()}
     experiment = atlas.run.experiment
@@ -90,6 +93,10 @@ def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[s
     return data
 
 
+def _closeness(layers: Mapping[str, Inversions]) -> Close:
+    return {layer: closeness(one.points(), one.lost()) for layer, one in layers.items()}
+
+
 def _found(settings: Settings, close: Close, sample: dict[str, Close], bootstrap: Bootstrap) -> list[Row]:
     """Claim 1: all layers together, where there are several, and each; nothing of one image."""
     generator = settings.generator("shuffles")
@@ -105,12 +112,14 @@ def _found(settings: Settings, close: Close, sample: dict[str, Close], bootstrap
 def _trends(settings: Settings, atlas: Atlas, beside: Control | None, bootstrap: Bootstrap) -> list[Row]:
     """Claim 2: over all layers that the atlas has, and over those of them that the paper shows."""
     shown = [layer for layer in atlas.layers if layer in settings.shown_layers]
-    places = {f"all {len(atlas.layers)} layers": list(atlas.layers), f"the paper's {len(shown)} layers": shown}
+    places = {f"the paper's {len(shown)} layers": shown}
+    if shown != list(atlas.layers):
+        places = {f"all {len(atlas.layers)} layers": list(atlas.layers), **places}
     rows = []
     for measure in MEASURES:
         for where, layers in places.items():
             if len(layers) > 1:
-                values = [getattr(atlas.layers[layer], measure).mean(axis=1) for layer in layers]
-                random = [getattr(beside.random[layer], measure).mean(axis=1) for layer in layers] if beside else []
+                values = [atlas.layers[layer].levels(measure) for layer in layers]
+                random = [beside.random[layer].levels(measure) for layer in layers] if beside else []
                 rows.append(trend_row(where, measure, layers, values, random, settings, bootstrap))
     return rows

@@ -46,6 +46,21 @@ class Inversions(NamedTuple):
         described = {part: values[chosen] for part, values in arrays.pop("described").items()}
         return Inversions(described=described, **{name: values[chosen] for name, values in arrays.items()})
 
+    def lost(self) -> np.ndarray:
+        """Whether a picture is no texture, silent or stuck: bool (n, images)."""
+        lost: np.ndarray = self.silent | self.stuck
+        return lost
+
+    def levels(self, measure: str) -> np.ndarray:
+        """A measure of each filter, the mean over its images, without pictures that are no texture and filters that have no
+        other, as a flat picture's intricacy means nothing; where no picture is a texture, of all: float64 (n or fewer,)."""
+        there = ~self.lost()
+        there |= not there.any()
+        counts = there.sum(axis=1)
+        sums = np.where(there, getattr(self, measure), 0.0).sum(axis=1)
+        found: np.ndarray = sums[counts > 0] / counts[counts > 0]
+        return found
+
     def points(self) -> np.ndarray:
         """The inversions as points of the descriptor by colour and texture, standardised over them: float64 (n, images,
         F)."""

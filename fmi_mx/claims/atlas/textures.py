@@ -17,10 +17,10 @@ from .settings import Settings
 class Closeness(NamedTuple):
     """How the filters' inversions lie to one another, each number a mean over pairs of images. found: (n,), whether a
     filter's two are each other's nearest among all filters'. nearer: (n,), the share of the other filters whose inversion
-    from the other image is as near as the filter's own, or nearer; 0.5 where nothing is told apart. own: (n,), how far its
-    two are apart. apart: (n, n), how far the inversion of one filter from one image is from the other's from the other
-    image. mutual: for each pair of images, (k, 2), the pairs of filters, the first's from the first image, that are each
-    other's nearest."""
+    from the other image is as near as the filter's own, or nearer; 0.5 where nothing is told apart, 1 where a picture is
+    lost or both are the same. own: (n,), how far its two are apart. apart: (n, n), how far the inversion of one filter from
+    one image is from the other's from the other image. mutual: for each pair of images, (k, 2), the pairs of filters, the
+    first's from the first image, that are each other's nearest."""
 
     found: np.ndarray
     nearer: np.ndarray
@@ -39,14 +39,16 @@ class Closeness(NamedTuple):
         return np.mean([(labels[:, pairs[:, 1]] == pairs[:, 0]).sum(axis=1) for pairs in self.mutual], axis=0)
 
 
-def closeness(points: np.ndarray) -> Closeness:
-    """points: float64 (n, images, F), of at least two filters and images."""
-    distances = list(_distances(points))
-    mutual = [_mutual(one) for one in distances]
+def closeness(points: np.ndarray, lost: np.ndarray) -> Closeness:
+    """points: float64 (n, images, F), of at least two filters and images. lost: bool (n, images), pictures that are no
+    texture, silent or stuck: their filters are not found, and nothing is farther from a texture of its own."""
+    distances, lost = list(_distances(points)), lost.any(axis=1)
+    mutual = [pairs[~lost[pairs].any(axis=1)] for pairs in map(_mutual, distances)]
     found = [np.isin(np.arange(len(points)), pairs[pairs[:, 0] == pairs[:, 1], 0]) for pairs in mutual]
     own = np.mean([one.diagonal() for one in distances], axis=0)
     apart = np.mean([(one + one.T) / 2 for one in distances], axis=0)
-    return Closeness(np.mean(found, axis=0), np.mean([_nearer(one) for one in distances], axis=0), own, apart, mutual)
+    nearer = np.where(lost | (own == 0), 1.0, np.mean([_nearer(one) for one in distances], axis=0))
+    return Closeness(np.mean(found, axis=0), nearer, own, apart, mutual)
 
 
 def _distances(points: np.ndarray) -> Iterator[np.ndarray]:

@@ -357,6 +357,7 @@ const gallery = (() => {
     byId("search").addEventListener("submit", (event) => {
       event.preventDefault();
       const found = search(byId("wanted").value);
+      say(""); // as the hash does not change where the page found is the one that is shown
       if (found) location.hash = found;
       else say(`There is no ${byId("wanted").value} here.`);
     });
