@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from fmi_mx import InputError, cli
 from fmi_mx.claims.atlas.cells import Inversions, read_atlas
-from fmi_mx.claims.atlas.control import _noise
+from fmi_mx.claims.atlas.control import _noise, _none_stuck
 from fmi_mx.claims.atlas.rows import trend_row
 from fmi_mx.claims.atlas.sample import fairness, percentiles
 from fmi_mx.claims.atlas.settings import load_settings
@@ -103,6 +103,7 @@ def test_levels_leave_out_pictures_that_are_no_texture():
     one = Inversions(np.arange(3), {}, 10 * numbers, numbers, none, silent, stuck)
     np.testing.assert_array_equal(one.levels("intricacy"), [2, 5])
     np.testing.assert_array_equal(one.levels("colourfulness"), [20, 50])
+    np.testing.assert_array_equal(_none_stuck(one).lost(), silent)
 
 
 def test_chance_is_what_shuffled_labels_give():
