@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InputError, as_line, shown
 from ..files.plain_yaml import read_data
-from ..files.readers import file_bytes, mapping
+from ..files.readers import file_bytes, mapping, read_keys
 from ..machine.aliases import AnyPath
 from .experiment import Experiment, from_file
 
@@ -40,7 +40,7 @@ def load_grid(path: AnyPath, overrides: Mapping[str, Any], swept: Mapping[str, A
     path = Path(path)
     try:
         data = read_data(path)
-        lists = {**mapping(data.pop("sweep", {})), **swept}
+        lists = {**read_keys({"sweep": data.pop("sweep", {})}, {"sweep": mapping})["sweep"], **swept}
         _check_lists(lists, overrides)
         words = {key: _words(values) for key, values in lists.items()}
         found = []

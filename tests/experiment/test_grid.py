@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -71,6 +73,13 @@ def test_a_file_may_say_its_sweep_and_an_option_counts_more(with_sweep):
 def test_sweeps_that_cannot_be(fig3, overrides, swept, message):
     with pytest.raises(InputError, match=message):
         load_grid(fig3, overrides, swept)
+
+
+def test_an_empty_sweep_is_refused_by_its_name(fig3, tmp_path):
+    path = tmp_path / "empty.yaml"
+    path.write_text(Path(fig3).read_text(encoding="utf-8") + "\nsweep:\n", encoding="utf-8")
+    with pytest.raises(InputError, match="sweep: must be keys with values"):
+        load_grid(path, {}, {})
 
 
 def test_a_name_too_long_for_a_folder_is_refused(fig3):
