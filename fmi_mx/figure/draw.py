@@ -18,7 +18,7 @@ from .canvas import Axes, Figure, plain, png, shortened, wrapped
 from .layouts import Blank, Marked, Part, Picture, Rows
 
 COLUMNS = 8  # more pictures in a row than this are wrapped, so that a sweep stays readable
-DPI = 200
+DPI, LEAST_DPI = 200, 20  # of a very tall figure fewer; with less than the least letters have no pixels
 WIDTH, LEFT, TOP, BOTTOM, GAP, NOTE = 10.0, 0.3, 0.3, 0.45, 0.05, 0.3  # inches
 LINE = 0.2  # inches of a further line of a title or note
 SIZE, SMALL = 12, 8  # points of letters
@@ -33,7 +33,7 @@ def draw(folder: AnyPath, finished: StoredRun | None = None) -> Path:
     stands the word; on one whose filter is silent, or whose descent is stuck, it is written.
 
     finished: of the folder, where it has been read. Returns the path. Raises InputError where the folder holds no finished
-    run.
+    run, or the figure would be too tall.
     """
     folder = Path(folder)
     finished = finished or read_run(folder)
@@ -98,7 +98,8 @@ def grid(parts: list[Part], note: str = "") -> bytes:
 
 @plain()
 def lay_out(parts: list[Part], note: str = "") -> Figure:
-    """Parts below one another, as a matplotlib figure; above them the note, where there is one."""
+    """Parts below one another, as a matplotlib figure; above them the note, where there is one. Raises InputError where it
+    would be too tall to draw."""
     parts = [Part(part.title, _wrapped(part.rows)) for part in parts]
     columns = max(len(pictures) for part in parts for _, pictures in part.rows)
     width = min((WIDTH - LEFT) / columns, LARGEST)
@@ -109,6 +110,8 @@ def lay_out(parts: list[Part], note: str = "") -> Figure:
     above = NOTE + LINE * note.count("\n") if note else 0.0
     total = sum(TOP + len(part.rows) * height + _below(part) for part, height in zip(parts, heights)) + above
     dpi = min(DPI, LARGEST_PIXELS / total)
+    if dpi < LEAST_DPI:
+        raise InputError(f"the figure would be {total:.0f} inches tall, too tall to draw; `fmi gallery DIR` shows it")
     figure = Figure(figsize=(page, total), dpi=dpi)
     top = total - above
     if note:

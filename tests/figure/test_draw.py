@@ -320,3 +320,9 @@ def test_a_folder_without_a_run_that_finished_is_refused(fig3, tmp_path):
             (tmp_path / "run.json").write_bytes(data)
         with pytest.raises(InputError, match="no finished run.*; first `fmi run"):
             draw(tmp_path)
+
+
+def test_a_figure_that_is_too_tall_is_refused_in_a_line():
+    tall = Part("", [(str(row), [("", np.zeros((2048, 2, 3), np.uint8))]) for row in range(10)])
+    with pytest.raises(InputError, match="25601 inches tall, too tall to draw; `fmi gallery DIR` shows it"):
+        lay_out([tall])
