@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import stat
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -34,13 +35,9 @@ def locked(folder: AnyPath) -> Iterator[Callable[[], None]]:
     """
     folder = Path(folder)
     with _lock_file(folder) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _taken(lock):
             first = lock.read(200) or "another run"
-            raise InputError(
-                f"output folder {folder} is in use by {first}; wait for it, or give another with --out"
-            ) from error
+            raise InputError(f"output folder {folder} is in use by {first}; wait for it, or give another with --out")
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
@@ -48,6 +45,16 @@ def locked(folder: AnyPath) -> Iterator[Callable[[], None]]:
         sweep(folder / "cells" / "*")
         yield lambda: _check_same(folder, lock)
         lock.truncate(0)
+
+
+def _taken(lock: TextIO) -> bool:
+    """Whether the lock is ours now. It is asked for half a second, as who looks whether it is held holds it for a moment."""
+    for _ in range(10):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @contextlib.contextmanager

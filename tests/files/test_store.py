@@ -273,3 +273,14 @@ def test_the_longest_name_that_is_written_is_as_long_as_is_said(tmp_path, monkey
     monkeypatch.setattr(whole.os, "open", lambda path, *rest: seen.append(os.path.basename(path)) or original(path, *rest))
     save(tmp_path, "name")
     assert max(map(len, seen)) == len("name") + whole.LONGEST
+
+
+def test_a_run_begins_though_somebody_looks_at_its_lock_in_that_moment(tmp_path, monkeypatch):
+    """As `fmi status` does."""
+    with store.locked(tmp_path):
+        pass
+    with open(tmp_path / ".lock", encoding="utf-8") as looks:
+        fcntl.flock(looks, fcntl.LOCK_SH)
+        monkeypatch.setattr(store.time, "sleep", lambda _: fcntl.flock(looks, fcntl.LOCK_UN))
+        with store.locked(tmp_path):
+            assert store.occupant(tmp_path)
