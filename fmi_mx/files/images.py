@@ -94,7 +94,10 @@ def scaled_size(height: int, width: int, long_edge: int, pixels: str) -> tuple[i
     to_whole: Callable[[float], int] = int if pixels == "authors" else round
     size = to_whole(height * factor), to_whole(width * factor)
     if min(size) < 1:
-        raise InputError(f"an image of {width}x{height} pixels has none left across at long_edge {long_edge}")
+        least = -(-max(height, width) // min(height, width))
+        raise InputError(
+            f"an image of {width}x{height} pixels has none left across at long_edge {long_edge}; take one of {least} or more"
+        )
     return size
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Tuple
 import numpy as np
 
 from ..descent.lbfgs import LBFGS
-from ..errors import InputError
+from ..errors import InputError, as_line
 from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment, check_filters
 from ..files.finding import find_image
@@ -109,7 +109,12 @@ def gather(
         needed = needed or bool(cell.layers)
         if (cell.image, cell.style) not in shown:
             style = sources[cell.style] if cell.style else None
-            shown[cell.image, cell.style] = files.shown(experiment, sources[cell.image], style)
+            try:
+                shown[cell.image, cell.style] = files.shown(experiment, sources[cell.image], style)
+            except InputError as error:
+                raise InputError(
+                    f"{as_line(cell.image)}{f' in {as_line(cell.style)}' if cell.style else ''}: {error}"
+                ) from error
         _check_sizes(experiment, cell, shown[cell.image, cell.style])
     if not needed:
         return Materials(experiment, sources, shown, None, Device("cpu"), None)

@@ -426,8 +426,9 @@ def test_a_style_image_takes_the_contents_size_or_keeps_its_shape():
 
 
 def test_an_image_too_narrow_to_scale_is_refused():
-    with pytest.raises(InputError, match="3000x16 pixels has none left across at long_edge 100"):
+    with pytest.raises(InputError, match="3000x16 pixels has none left across at long_edge 100; take one of 188 or more"):
         scaled_size(16, 3000, 100, "authors")
+    assert min(scaled_size(16, 3000, 188, "authors")) == 1
 
 
 def test_postprocess_undoes_preprocess():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import cv2
 import numpy as np
 import oracles
 import pytest
@@ -379,6 +380,13 @@ def test_random_numbers_have_a_purpose(fig3):
     drawn = [np.random.default_rng(seed).random(4) for seed in seeds]
     assert len({tuple(numbers) for numbers in drawn}) == len(seeds)
     assert cell_seed(small(fig3, long_edge=48, start=3), one, "v") == seeds[1]
+
+
+def test_an_image_of_which_no_pixel_is_left_across_is_refused_by_its_name(fig3, compute, tmp_path):
+    cv2.imwrite(str(tmp_path / "thin.png"), np.zeros((16, 300, 3), np.uint8))
+    message = "thin.*300x16 pixels has none left across at long_edge 18; take one of 19 or more"
+    with pytest.raises(InputError, match=message):
+        compute(small(fig3, images=str(tmp_path / "thin.png"), layers="relu1_1", long_edge=18))
 
 
 def test_an_image_too_narrow_for_a_layer_is_refused_and_nothing_written(fig3, compute, tmp_path):
