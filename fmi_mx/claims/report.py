@@ -73,10 +73,12 @@ def tally(report: dict[str, Any], number: int) -> str:
 
 
 def measured(row: dict[str, Any]) -> str:
+    """A row's number with its interval, in words."""
     return interval(row["measured"])
 
 
 def interval(estimate: dict[str, float]) -> str:
+    """An ``Estimate`` of the report, as JSON holds it: value, and in brackets its interval, each to three digits."""
     return f"{estimate['value']:.3g} [{estimate['low']:.3g}, {estimate['high']:.3g}]"
 
 
@@ -90,6 +92,7 @@ def controls(row: dict[str, Any]) -> str:
 
 
 def verdict(row: dict[str, Any]) -> str:
+    """A row's verdict; behind one that does not hold, the controls that took it away."""
     return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
 
 

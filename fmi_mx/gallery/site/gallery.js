@@ -357,9 +357,8 @@ const gallery = (() => {
     byId("search").addEventListener("submit", (event) => {
       event.preventDefault();
       const found = search(byId("wanted").value);
-      say(""); // as the hash does not change where the page found is the one that is shown
+      say(found ? "" : `There is no ${byId("wanted").value} here.`); // "" as a page that is shown already is not routed to
       if (found) location.hash = found;
-      else say(`There is no ${byId("wanted").value} here.`);
     });
     byId("random").addEventListener("click", () => { location.hash = random(); });
     document.querySelector("[data-skip]").addEventListener("click", (event) => {
