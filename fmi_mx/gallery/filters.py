@@ -58,15 +58,18 @@ def _shown(source: Source, image: str) -> Shown:
 
 def _write_numbers(layers: Sequence[Layer], place: Path) -> None:
     """Each layer's numbers as a script of its own: its rows; how far the two images' textures are ``apart``; the filters
-    that are nearest in the layer, by their places in it, and in the network, as [place of the layer, place in it]."""
+    that are nearest in the layer, as [place in it, image], and in the network, as [place of the layer, place in it, image].
+    The image is the first of which there is a picture."""
     where = [[index, own] for index, layer in enumerate(layers) for own in range(len(layer.filters))]
     described = [[one for layer in layers for one in layer.described[image]] for image in range(len(layers[0].rows))]
+    of_image = [next((image for image, one in enumerate(of_filter) if one), 0) for of_filter in zip(*described)]
     network, start = points_of(described), 0
     for layer in layers:
         points, rows = points_of(layer.described), slice(start, start + len(layer.filters))
-        far = [[where[one] for one in found] for found in nearest(network, rows)]
+        far = [[[*where[one], of_image[one]] for one in found] for found in nearest(network, rows)]
+        near = [[[one, of_image[start + one]] for one in found] for found in nearest(points, slice(None))]
         apart = [number(one) for one in between_images(points).tolist()]
-        data = {"rows": layer.rows, "apart": apart, "near": nearest(points, slice(None)), "far": far}
+        data = {"rows": layer.rows, "apart": apart, "near": near, "far": far}
         write_script(place / "data" / f"{layer.name}.js", "layer", layer.name, data)
         start = rows.stop
 

@@ -252,6 +252,38 @@ def test_keys_alone_lead_in_and_back_to_where_one_was(page, filters):
     page.wait("window.scrollY === arguments[0]", scrolled)
 
 
+def test_a_page_that_is_loaded_again_stays_where_it_was(page, filters):
+    page.visit(filters, "relu3_1", width=360, height=400)
+    page.heading("relu3_1")
+    page.run("window.scrollTo(0, 300)")
+    page.wait("window.scrollY === 300")
+    page.driver.refresh()
+    page.heading("relu3_1")
+    page.wait("window.scrollY === 300")
+    page.run("document.querySelector('#filters a').focus({ preventScroll: true })")
+    page.press("ENTER")
+    page.heading("relu3_1 filter 0")
+    page.driver.refresh()
+    page.heading("relu3_1 filter 0")
+    page.driver.back()
+    page.heading("relu3_1")
+    page.wait("window.scrollY === 300")
+
+
+def test_a_layer_that_cannot_be_read_is_said_on_the_first_page(page, filters, tmp_path):
+    folder = shutil.copytree(filters, tmp_path / "gallery")
+    (folder / "data" / "relu3_1.js").unlink()
+    page.visit(folder, "relu2_1")
+    page.heading("relu2_1")
+    page.run("(location.hash = '#relu3_1.f002')")
+    page.wait("document.getElementById('said').textContent === 'data/relu3_1.js cannot be read'")
+    page.heading("fig3")
+    page.driver.back()
+    page.heading("relu2_1")
+    page.wait("document.getElementById('said').textContent === ''")
+    assert "relu3_1.js" in " ".join(page.complaints())
+
+
 @pytest.mark.parametrize("kind", ["filters", "transfer"])
 def test_every_control_and_picture_has_a_name(page, kind, request):
     folder = request.getfixturevalue(kind)
@@ -266,6 +298,12 @@ def test_every_control_and_picture_has_a_name(page, kind, request):
     assert page.all("#wanted")[0].accessible_name == ("Layer and filter" if kind == "filters" else "Picture")
     assert len(page.all("[aria-live=polite]")) >= 1
     assert page.run("document.documentElement.lang") == "en"
+
+
+def test_numbers_beside_long_names_fit_a_small_window(page, tmp_path):
+    page.visit(made(filters_run(tmp_path / "run", [f"{name}_{'long' * 12}" for name in IMAGES])), "relu3_1.f004", 360)
+    page.heading("relu3_1 filter 4")
+    assert page.run("document.getElementById('numbers').getBoundingClientRect().right") <= 360
 
 
 @pytest.mark.parametrize("kind", ["filters", "transfer"])
@@ -337,6 +375,15 @@ def test_what_is_lacking_is_said_in_its_place(page, tmp_path):
     page.click("#filters a[href='#relu2_1.f001']")
     page.heading("relu2_1 filter 1")
     assert page.texts("#pictures figcaption") == ["from one, failed: it exploded", "from two"]
+    neighbours = page.run("[...document.querySelectorAll('#near a, #far a')].map((one) => one.hash)")
+    for one in dict.fromkeys(neighbours):  # some of their pages have it beside theirs, by the picture that it has
+        page.driver.get(f"{page.driver.current_url.split('#')[0]}{one}")
+        page.heading(one[1:].replace(".f00", " filter "))
+        lacking = page.all("#near [href='#relu2_1.f001'] .small, #far [href='#relu2_1.f001'] .small")
+        if lacking:
+            page.wait("""arguments[0].style.backgroundImage === 'url("sheets/relu2_1.1.jpg")'""", lacking[0])
+            return
+    pytest.fail("no filter has it as its neighbour")
 
 
 def test_nothing_but_files_is_asked_for(page, filters):

@@ -13,7 +13,7 @@ const gallery = (() => {
   const ASCENDING = new Set(["number", "left", "apart"]);
   const layers = {}; // name of a layer that has come -> what its file says
   const waiting = {}; // name of a layer -> promise of it
-  const positions = {}; // entry of the history -> how far it was scrolled
+  const positions = kept(); // entry of the history -> how far it was scrolled
   let run, entry, last = "";
 
   const byId = (id) => document.getElementById(id);
@@ -24,6 +24,21 @@ const gallery = (() => {
     for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
     element.append(...children);
     return element;
+  }
+
+  // What was kept of this tab before it was loaded again; nothing where the browser keeps nothing.
+  function kept() {
+    try {
+      return JSON.parse(sessionStorage.getItem("positions")) || {};
+    } catch (_) {
+      return {};
+    }
+  }
+
+  function keep() {
+    try {
+      sessionStorage.setItem("positions", JSON.stringify(positions));
+    } catch (_) { /* back still works, until it is loaded again */ }
   }
 
   function say(text) {
@@ -171,15 +186,16 @@ const gallery = (() => {
       const apart = layers[layer.name].apart[index];
       byId("numbers").append(row("distance of the images' textures", [written("apart", apart)], columns.length));
     }
-    byId("near").replaceChildren(...near[index].map((one) => neighbour(layer, one)));
-    byId("far").replaceChildren(...far[index].map(([where, one]) => neighbour(run.layers[where], one)));
+    byId("near").replaceChildren(...near[index].map(([one, image]) => neighbour(layer, one, image)));
+    byId("far").replaceChildren(...far[index].map(([where, one, image]) => neighbour(run.layers[where], one, image)));
     const wanted = run.chained ? layer.filters.slice(0, index + 1) : [number];
     const words = { LAYER: layer.name, FILTERS: wanted.join(", "), NAME: `${layer.name}.f${padded(number)}` };
     byId("again").textContent = run.command.replace(/\b(LAYER|FILTERS|NAME)\b/g, (word) => words[word]);
   }
 
-  function neighbour(layer, index) {
-    const image = run.images.findIndex((one) => one.small), name = `${layer.name} ${layer.filters[index]}`;
+  // image: of which it has a picture.
+  function neighbour(layer, index, image) {
+    const name = `${layer.name} ${layer.filters[index]}`;
     return make("li", {}, make("a", { href: link(layer, index) }, small(placeOf(layer, index, image)), make("span", { class: "label" }, name)));
   }
 
@@ -280,29 +296,28 @@ const gallery = (() => {
 
   async function route(first) {
     const name = wanted(), page = pageOf(name), old = last, back = history.state !== null && history.state in positions;
+    let trouble = page ? "" : `There is no ${name} here.`;
     last = location.hash;
-    say("");
     if (history.state === null) history.replaceState(Date.now() + Math.random(), "");
     entry = history.state;
     positions[entry] = positions[entry] || 0;
     try {
       if (page && page[1]) await load(page[1]);
     } catch (error) {
-      return say(error.message);
+      trouble = error.message;
     }
-    if (wanted() !== name) return undefined; // another page was asked for meanwhile
-    (page || pageOf("start"))[0]();
-    if (!page) say(`There is no ${name} here.`);
+    if (wanted() !== name) return; // another page was asked for meanwhile
+    say(trouble);
+    (trouble ? pageOf("start") : page)[0]();
     if (first !== true) arrive(back, old);
-    return undefined;
+    window.scrollTo(0, back ? positions[entry] : 0);
   }
 
-  // Where a page begins: at its heading; behind "back" as it was left, at the link that was followed.
+  // Where the keyboard begins on a page: at its heading; behind "back" at the link that was followed.
   function arrive(back, old) {
     const page = document.querySelector("main > section:not([hidden])");
     const followed = back && [...page.querySelectorAll("a")].find((one) => one.getAttribute("href") === old);
     (followed || page.querySelector("h1")).focus({ preventScroll: true });
-    window.scrollTo(0, back ? positions[entry] : 0);
   }
 
   // What keys and controls do.
@@ -368,6 +383,7 @@ const gallery = (() => {
     if (byId("view")) byId("view").addEventListener("change", () => drawLayer(layerOf(wanted())));
     document.addEventListener("keydown", onKey);
     window.addEventListener("scroll", () => { positions[entry] = window.scrollY; }, { passive: true });
+    window.addEventListener("pagehide", keep);
     window.addEventListener("hashchange", route);
     route(true);
   }
