@@ -14,7 +14,7 @@ from fmi_mx.claims.atlas.control import _noise, _none_stuck
 from fmi_mx.claims.atlas.rows import trend_row
 from fmi_mx.claims.atlas.sample import fairness, percentiles
 from fmi_mx.claims.atlas.settings import load_settings
-from fmi_mx.claims.atlas.textures import closeness, distinct, nearest_other
+from fmi_mx.claims.atlas.textures import centred, closeness, distinct, nearest_other
 from fmi_mx.measure.intervals import Bootstrap
 
 SETTINGS = ROOT / "experiments" / "atlas_claims.yaml"
@@ -94,6 +94,16 @@ def test_a_filter_with_a_stuck_or_silent_picture_is_not_found_and_has_no_texture
     np.testing.assert_array_equal(ours.found[others], without.found[others])
     np.testing.assert_array_equal(ours.nearer[others], without.nearer[others])
     assert ours.chance() == pytest.approx(without.chance() * (len(without.mutual[0]) - 1) / len(without.mutual[0]))
+
+
+def test_centred_points_are_without_what_an_image_adds():
+    """What keeps a filter's pictures apart, as a photograph does that shows through all of an image's."""
+    given = points(images=2, apart=0.1)
+    seen = given + np.array([[0.0], [40.0]])
+    assert close_of(seen).found.mean() < 0.5
+    np.testing.assert_array_equal(close_of(centred(seen)).found, close_of(centred(given)).found)
+    means = [[sum(given[l, image, k] for l in range(9)) / 9 for k in range(5)] for image in range(2)]
+    np.testing.assert_allclose(centred(given), given - np.array(means), atol=1e-12)
 
 
 def test_levels_leave_out_pictures_that_are_no_texture():
@@ -208,6 +218,9 @@ def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
         stuck = [r["loss_last"] > 0.999 * r["loss_first"] and not r["silent"] for r in mine]
         assert one["stuck"]["value"] == pytest.approx(np.mean(stuck))
         assert len(found["sample"]["filters"][layer]) == 4
+        assert set(one["found of the sample, centred"]) == {"trained", "random weights"}
+        ours = read_atlas(atlas).layers[layer].points()
+        assert one["found, centred"]["value"] == pytest.approx(close_of(ours - ours.mean(axis=0)).found.mean())
     claims = [row["claim"] for row in found["rows"]]
     assert (claims.count(1), claims.count(2)) == (4, 2)  # all its layers are of the paper
     assert len(found["least"]) == 20

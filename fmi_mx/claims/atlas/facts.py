@@ -6,14 +6,14 @@ from typing import Any, Dict
 
 import numpy as np
 
-from ...measure.intervals import Bootstrap
+from ...measure.intervals import Bootstrap, Estimate
 from ..layers import levels
 from ..verdicts import RANDOM
 from .cells import MEASURES, Atlas, Inversions
 from .control import Control
 from .sample import Fairness, fairness
 from .settings import Settings
-from .textures import Closeness, distinct, nearest_other
+from .textures import Closeness, centred, closeness, distinct, nearest_other
 
 EVERY, SHOWN = "all layers", "the paper's layers"
 COMPARED = ("found", "others nearer", "distance to it", *MEASURES, "silent at the start")  # of the paper's filters
@@ -60,6 +60,11 @@ def layer_facts(
         if layer in close:
             groups = distinct(close[layer], settings, bootstrap)
             one["distinct"] = groups._replace(groups=[inversions.filters[group] for group in groups.groups])
+            one["found, centred"] = found_centred(inversions, bootstrap)
+            of_sample = {"trained": beside.trained, RANDOM: beside.random} if beside else {}
+            one["found of the sample, centred"] = {
+                name: found_centred(of_layers[layer], bootstrap) for name, of_layers in of_sample.items()
+            }
         both = {"": inversions, **({f", {RANDOM}": beside.random[layer]} if beside else {})}
         for measure in MEASURES:
             for whose, values in both.items():
@@ -73,6 +78,11 @@ def layer_facts(
         }
         found[layer] = one
     return found
+
+
+def found_centred(inversions: Inversions, bootstrap: Bootstrap) -> Estimate:
+    """The share of filters that are found where what an image adds to every picture is taken off, see ``centred``."""
+    return bootstrap.estimate(np.mean, closeness(centred(inversions.points()), inversions.lost()).found)
 
 
 def fairness_facts(settings: Settings, columns: dict[str, Columns]) -> dict[str, dict[str, Fairness]]:

@@ -120,6 +120,7 @@ def _layers(report: dict[str, Any]) -> list[str]:
         "stuck",
     ]
     if _compares(report):
+        titles += ["found, centred", "of the sample: trained", RANDOM]
         titles += ["distinct textures", "with a near duplicate", "distinct of the sample: trained", RANDOM, "white noise"]
     found = head(*titles)
     for layer, one in report["layers"].items():
@@ -128,6 +129,8 @@ def _layers(report: dict[str, Any]) -> list[str]:
         ]
         cells = [layer, one["filters"], *measures, *(interval(one[fact]) for fact in ("silent_at_start", "silent", "stuck"))]
         if _compares(report):
+            cells.append(interval(one["found, centred"]))
+            cells += [_maybe(one["found of the sample, centred"].get(name)) for name in ("trained", RANDOM)]
             cells += [interval(one["distinct"][of]) for of in ("textures", "duplicated")]
             cells += [_maybe(one["distinct of the sample"].get(name)) for name in ("trained", RANDOM, "white noise")]
         found.append(_line(cells))

@@ -51,6 +51,12 @@ def closeness(points: np.ndarray, lost: np.ndarray) -> Closeness:
     return Closeness(np.mean(found, axis=0), nearer, own, apart, mutual)
 
 
+def centred(points: np.ndarray) -> np.ndarray:
+    """Points, (n, images, F), without what an image adds to every picture: the mean of its filters is taken off."""
+    found: np.ndarray = points - points.mean(axis=0)
+    return found
+
+
 def _distances(points: np.ndarray) -> Iterator[np.ndarray]:
     """For each pair of images (n, n): from each filter's inversion from the first to each filter's from the second."""
     for first, second in combinations(range(points.shape[1]), 2):
