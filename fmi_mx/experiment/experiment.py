@@ -132,7 +132,7 @@ def _complete(data: dict[str, Any]) -> dict[str, Any]:
     """The data with those of the descent that they name, and with the keys that users' files from before them lack; they
     mean the authors' way."""
     if "descent" in _schema(data):
-        data = lay_under(data, _KEYS)
+        data = lay_under(data, _schema(data), _KEYS)
     data = {**data, **{key: value for key, value in _MEANT.items() if key in _schema(data) and key not in data}}
     if isinstance(data.get("stop"), dict):
         data = {**data, "stop": {"every": 1, **data["stop"]}}

@@ -16,17 +16,18 @@ EXPERIMENTS = _CLONE if _CLONE.is_dir() else _PACKAGE / "experiments"  # where s
 OPTIMISERS = EXPERIMENTS / "optimisers.yaml"  # the settings that each optimiser starts from
 
 
-def lay_under(data: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+def lay_under(data: dict[str, Any], own: Iterable[str], known: Collection[str]) -> dict[str, Any]:
     """An experiment's data on top of those of the file that its key ``descent`` names, which stands for them.
 
-    data: left as they are; plain keys replace the descent's, and dotted ones a part of them. known: the keys that a descent
-    may have. Raises InputError for a descent that is not there, and for a dotted key that it does not have.
+    data: left as they are; plain keys replace the descent's, and dotted ones a part of them. own: the keys of its method,
+    which are what it takes of the descent. known: the keys that a descent may have. Raises InputError for a descent that is
+    not there, and for a dotted key that it does not have.
     """
     if "descent" not in data:
         return data
     _check_keys(data)
     whole = {key: value for key, value in data.items() if key != "descent" and "." not in key}
-    laid = {**dict.fromkeys([*whole, *known]), "optimiser": {"name": None}}
+    laid = {**dict.fromkeys([*whole, *own]), "optimiser": {"name": None}}
     _lay_file(laid, "descent", data["descent"], known)
     laid.update(whole)
     _replace_all(laid, {key: value for key, value in data.items() if "." in key})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
 import json
@@ -20,12 +21,15 @@ LONGEST = len(".json.123456") + len(_PART)  # bytes that the name of a file has 
 def together(*paths: AnyPath) -> contextlib.AbstractContextManager[list[Path]]:
     """Files that are all there whole, or none of them: a context that yields a temporary path for each, which the block
     writes; they are then flushed to disk and renamed. Where the block fails they are removed, and so is what a killed
-    process left of them before. Raises OSError, with the file's own path, as the disk does.
+    process left of them before. Raises OSError, with the file's own path, as the disk does, and before the block where a
+    path is a folder's.
 
     A temporary file has a name that no file had, and is locked as long as its process lives.
     """
-    for path in paths:
-        sweep(Path(path))
+    for path in map(Path, paths):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        sweep(path)
     return _parts(*map(Path, paths))
 
 

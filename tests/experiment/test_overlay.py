@@ -211,6 +211,15 @@ def test_a_descent_of_ones_own(tmp_path):
     assert (experiment.start, experiment.stop.passes) == (2, 3)
 
 
+def test_a_descent_passes_over_the_keys_of_other_methods(tmp_path):
+    """As a preset does: alpha is of transfers, and feature_map of inversions."""
+    down = descent(tmp_path, "stop: {passes: 7, change: 0}\nfeature_map: linear\nalpha: 3\noptimiser.name: sgd\n"
+                             "precision: float32\nthreads: 1\nstart: 0.1\nkeep: image\ndenoise: 0\n")  # fmt: skip
+    experiment = load_experiment(with_descent(tmp_path, "", down))
+    assert (experiment.stop.passes, experiment.alpha) == (7, None)
+    assert experiment.feature_map == "rectified"  # its own
+
+
 @pytest.mark.parametrize("name, text, said", [
     ("author", "", "descent author: .*no such file.*; there are authors .did you mean 'authors'"),
     ("fast", "", "descent fast: is not a descent, which has the key 'descent'; there are authors"),

@@ -203,6 +203,16 @@ def test_several_files_are_there_together_or_not_at_all(tmp_path, monkeypatch):
     assert files(tmp_path) == {"one": b"new", "two": b"new"}
 
 
+def test_where_one_of_several_files_is_a_folder_none_is_replaced(tmp_path):
+    (tmp_path / "one").write_text("old", encoding="utf-8")
+    (tmp_path / "two").mkdir()
+    with pytest.raises(IsADirectoryError) as caught, whole.together(tmp_path / "one", tmp_path / "two") as parts:
+        for part in parts:
+            part.write_text("new", encoding="utf-8")
+    assert caught.value.filename == str(tmp_path / "two")
+    assert files(tmp_path) == {"one": b"old"}
+
+
 LINKS = {"a symbolic link": os.symlink, "a second name": os.link}
 
 
