@@ -73,14 +73,16 @@ def _textures(
     components: dict[str, dict[str, dict[str, float]]] = {"trained": {}, RANDOM: {}}
     lost: dict[str, list[int]] = {}
     noise = settings.generator("white noise")
-    of_noise = points_of(runs.white_noise(noise, pictures.inversions.trained, pictures.transfer.denoise))
+    white = points_of(runs.white_noise(noise, pictures.inversions.trained, pictures.transfer.denoise))
+    of_noise = nearest(white, np.zeros(white.shape[:3], bool))
     for layer in settings.layers:
         points, random = (points_of(one[layer]) for one in pictures.inversions)
-        rows.append(retrieval_row(layer, points, random, of_noise, settings, bootstrap, generator))
+        found, of_random = (nearest(one, without[layer]) for one, without in zip((points, random), pictures.textureless))
+        rows.append(retrieval_row(layer, found, of_random, of_noise, settings, bootstrap, generator))
         rows += dependence_rows(layer, points, random, settings)
         components["trained"][layer] = variance_components(points)
         components[RANDOM][layer] = variance_components(random)
-        lost[layer] = [settings.filters[place] for place in missed(nearest(points))]
+        lost[layer] = [settings.filters[place] for place in missed(found)]
     return rows, components, lost
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..measure.intervals import Bootstrap, Estimate, slope, spearman
 from ..measure.intricacy import intricacy
 from .runs import Pictures, white_noise
 from .settings import Settings
+from .textureless import means_of_textures
 from .verdicts import RANDOM, Row, judged
 
 
@@ -32,26 +33,35 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
 
     rows: list[Row] = []
     found: dict[str, dict[str, Any]] = {}
-    for name, measure, inversions, denoised, contents in (
-        ("colourfulness", colourfulness, pictures.inversions, denoise, _contents(settings, pictures, denoise)),
-        ("intricacy", intricate, pictures.plain, 0, _contents(settings, pictures, 0)),
-        ("intricacy without a photograph", intricate, pictures.alone, 0, {"surrogate": pictures.surrogate}),
+    both, alone = pictures.textureless, pictures.alone_textureless
+    for name, measure, inversions, textureless, denoised, contents in (
+        ("colourfulness", colourfulness, pictures.inversions, both, denoise, _contents(settings, pictures, denoise)),
+        ("intricacy", intricate, pictures.plain, both, 0, _contents(settings, pictures, 0)),
+        ("intricacy without a photograph", intricate, pictures.alone, alone, 0, {"surrogate": pictures.surrogate}),
     ):
-        trained, random = (np.array([_by_filter(one[layer], measure) for layer in settings.layers]) for one in inversions)
+        trained, random = (
+            [_by_filter(one[layer], measure, without[layer]) for layer in settings.layers]
+            for one, without in zip(inversions, textureless)
+        )
         rows.append(trend_row(name, trained, random, settings, bootstrap))
         noise = white_noise(settings.generator("white noise"), inversions.trained, denoised)
+        every: np.ndarray = np.zeros((len(noise), len(noise[0]), len(noise[0][0])), bool)
         found[name] = {
             "trained": levels(trained, bootstrap),
             RANDOM: levels(random, bootstrap),
-            "white noise": levels([_by_filter(noise, measure)], bootstrap)[0],
+            "white noise": levels([_by_filter(noise, measure, every)], bootstrap)[0],
             "content images": {image: measure(picture) for image, picture in contents.items()},
         }
     return rows, found
 
 
-def _by_filter(pictures: list[list[list[np.ndarray]]], measure: Callable[[np.ndarray], float]) -> np.ndarray:
-    """The mean of a measure over each filter's pictures, [filter][image][seed]: float64 (filters,)."""
-    return np.array([np.mean([measure(one) for seeds in images for one in seeds]) for images in pictures])
+def _by_filter(
+    pictures: list[list[list[np.ndarray]]], measure: Callable[[np.ndarray], float], textureless: np.ndarray
+) -> np.ndarray:
+    """The mean of a measure over each filter's pictures, [filter][image][seed], see ``means_of_textures``: float64 (filters
+    or fewer,). textureless: bool (filters, images, seeds)."""
+    values = [[measure(one) for seeds in images for one in seeds] for images in pictures]
+    return means_of_textures(np.array(values), textureless.reshape(len(pictures), -1))
 
 
 def _contents(settings: Settings, pictures: Pictures, denoise: float) -> dict[str, np.ndarray]:
@@ -63,12 +73,14 @@ def _contents(settings: Settings, pictures: Pictures, denoise: float) -> dict[st
     }
 
 
-def trend_row(measure: str, values: np.ndarray, random: np.ndarray, settings: Settings, bootstrap: Bootstrap) -> Row:
+def trend_row(
+    measure: str, values: Sequence[np.ndarray], random: Sequence[np.ndarray], settings: Settings, bootstrap: Bootstrap
+) -> Row:
     """Claim 2 of a measure, colourfulness or intricacy: its slope from layer to layer; beside it the rank correlation with
     the layer, and how many of the steps rise.
 
-    values, random: float64 (layers, filters), of the inversions and of those through random weights. Filters are resampled
-    within each layer.
+    values, random: of each layer, float64 (filters,), of the inversions and of those through random weights. Filters are
+    resampled within each layer.
     """
     measured = bootstrap.estimate(slope, *values)
     layers = len(values)
@@ -76,12 +88,12 @@ def trend_row(measure: str, values: np.ndarray, random: np.ndarray, settings: Se
     controls = {"no trend": 0.0, RANDOM: slope(*random)}
     beside: dict[str, float | Estimate] = {
         "Spearman's correlation": bootstrap.estimate(spearman, *values),
-        f"steps of {layers - 1} that rise": int((np.diff(np.mean(values, axis=1)) > 0).sum()),
+        f"steps of {layers - 1} that rise": int((np.diff([one.mean() for one in values]) > 0).sum()),
     }
     margins = {"no trend": measured, RANDOM: apart}
     return judged(2, "all layers", f"{measure}, slope a layer", measured, controls, margins, settings.confidence, beside)
 
 
 def levels(values: Iterable[np.ndarray], bootstrap: Bootstrap) -> list[Estimate]:
-    """The mean of each layer with its interval. values: float64 (layers, filters)."""
+    """The mean of each layer with its interval. values: of each, float64 (filters,)."""
     return [bootstrap.estimate(np.mean, of_layer) for of_layer in values]

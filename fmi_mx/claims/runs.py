@@ -21,17 +21,19 @@ from ..network.executors import to_device
 from ..network.vgg19 import check_image_size
 from ..runs.compute import Network, load_network
 from ..runs.coordinator import Order
-from ..runs.finished import listed
+from ..runs.finished import listed, state
 from ..runs.materials import Materials, gather, remarks
 from ..runs.run import compute_all
 from ..weights.canonical import write_weights
 from ..weights.random import he_normal
 from .settings import Settings, inversions, transfers
 from .style import crops_of
+from .textureless import is_textureless
 from .verdicts import RANDOM
 
 _One = TypeVar("_One")
 ByLayer = Dict[str, List[List[List[_One]]]]  # layer -> [filter][image][seed]
+Textureless = List[Dict[str, np.ndarray]]  # through the network, and random weights: layer -> bool (filters, images, seeds)
 
 
 class Both(NamedTuple):
@@ -44,15 +46,18 @@ class Both(NamedTuple):
 class Pictures(NamedTuple):
     """inversions: uint8 (H, W, 3). plain: the same as float32, neither denoised nor rounded. alone: as plain, of one seed
     and one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power spectrum and nothing of
-    what it shows. descents: weights -> layer -> how the inversions came down, see ``_descents``. transfer: the experiment of
-    PMCI, materials: its images and weights, network: that of the materials. outputs: float32 (1, 3, H, W) minus the mean,
-    neither clipped nor denoised: the style images with which they are compared are not, and denoising takes more from the
-    energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of the images and styles in turn."""
+    what it shows. textureless, alone_textureless: which pictures, of inversions and of alone, are no texture. descents:
+    weights -> layer -> how the inversions came down, see ``_descents``. transfer: the experiment of PMCI, materials: its
+    images and weights, network: that of the materials. outputs: float32 (1, 3, H, W) minus the mean, neither clipped nor
+    denoised: the style images with which they are compared are not, and denoising takes more from the energies than the
+    descent has brought. crops: float32 (1, 3, h, w) minus the mean, of the images and styles in turn."""
 
     inversions: Both
     plain: Both
     alone: Both
     surrogate: np.ndarray
+    textureless: Textureless
+    alone_textureless: Textureless
     descents: dict[str, dict[str, dict[str, float]]]
     transfer: Experiment
     materials: Materials
@@ -96,13 +101,15 @@ def compute(
         stream.writelines(f"{line}\n" for line in remarks(transfer, images))
         _run_all([*orders, Order(transfer, folder / "pmci", weights, images)], device, jobs, stream, scheduler)
         names = [image_name(image) for image in settings.images]
-        trained, random = _read(settings, folder, names, by_seed, _record)
+        trained, random = records = _read(settings, folder, names, by_seed, _record)
         network = load_network(materials.weights, transfer.pool, materials.device)
         return Pictures(
             inversions=Both(*_read(settings, folder, names, by_seed, _picture)),
             plain=Both(*_read(settings, folder, names, by_seed, _plain)),
             alone=Both(*_read(settings, folder, ["surrogate"], alone, _plain)),
             surrogate=surrogate,
+            textureless=_textureless(records),
+            alone_textureless=_textureless(_read(settings, folder, ["surrogate"], alone, _record)),
             descents={"trained": _descents(trained), RANDOM: _descents(random)},
             transfer=transfer,
             materials=materials,
@@ -165,16 +172,30 @@ def _read(
     return layers("trained"), layers("random")
 
 
+def _textureless(records: tuple[ByLayer[dict[str, Any]], ByLayer[dict[str, Any]]]) -> Textureless:
+    """Of the cells through the network and through random weights."""
+    return [
+        {
+            layer: np.array(
+                [[[is_textureless(one, trained) for one in seeds] for seeds in images] for images in of_filters], dtype=bool
+            )
+            for layer, of_filters in layers.items()
+        }
+        for layers, trained in zip(records, (True, False))
+    ]
+
+
 def _descents(records: ByLayer[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """How descents came down, layer -> number: of cells; of those that are silent, whose filter has no energy in the end; of
-    those that were stopped at their most passes; medians of passes, of the last loss over the first, and of the filter's
-    share of the energy in the content's code and in the result's."""
+    those that are stuck; of those that were stopped at their most passes; medians of passes, of the last loss over the
+    first, and of the filter's share of the energy in the content's code and in the result's."""
     found: dict[str, dict[str, float]] = {}
     for layer, of_filters in records.items():
         flat = [record for of_images in of_filters for of_seeds in of_images for record in of_seeds]
         found[layer] = {
             "cells": len(flat),
             "silent": sum(record["silent"] for record in flat),
+            "stuck": sum(state(record) == "stuck" for record in flat),
             "at most passes": sum(record["stopped"] == "passes" for record in flat),
             "passes": float(np.median([record["passes"] for record in flat])),
             "loss left": float(np.median([record["loss_last"] / record["loss_first"] for record in flat])),

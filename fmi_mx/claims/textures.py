@@ -20,12 +20,13 @@ def points_of(pictures: list[list[list[np.ndarray]]]) -> np.ndarray:
     return points.reshape(len(pictures), len(pictures[0]), len(pictures[0][0]), -1)
 
 
-def nearest(points: np.ndarray) -> np.ndarray:
+def nearest(points: np.ndarray, textureless: np.ndarray) -> np.ndarray:
     """For each picture the one that is nearest to it among all filters' of another image and another seed.
 
-    points: float64 (filters, images, seeds, F). Returns int (filters, images, seeds): its index in the flattened order,
-    or -1 where two are as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor filters
-    that leave the initial image grey find anything.
+    points: float64 (filters, images, seeds, F). textureless: bool (filters, images, seeds), which pictures are no texture.
+    Returns int (filters, images, seeds): its index in the flattened order, or -1 where one of the two is no texture, two are
+    as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor filters that leave the
+    initial image grey find anything.
     """
     shape = points.shape[:-1]
     flat = points.reshape(-1, points.shape[-1])
@@ -33,7 +34,8 @@ def nearest(points: np.ndarray) -> np.ndarray:
     distances = np.array([np.linalg.norm(flat - point, axis=1) for point in flat])
     distances[(image[:, None] == image) | (seed[:, None] == seed)] = np.inf
     first, second = np.sort(distances, axis=1)[:, :2].T
-    return np.where((first > 0) & (first < second), distances.argmin(axis=1), -1).reshape(shape)
+    found, lost = distances.argmin(axis=1), textureless.ravel()
+    return np.where((first > 0) & (first < second) & ~lost & ~lost[found], found, -1).reshape(shape)
 
 
 def hits(found: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -51,7 +53,7 @@ def shuffled_shares(found: np.ndarray, count: int, generator: np.random.Generato
 
 def retrieval_row(
     layer: str,
-    points: np.ndarray,
+    found: np.ndarray,
     random: np.ndarray,
     noise: np.ndarray,
     settings: Settings,
@@ -60,11 +62,11 @@ def retrieval_row(
 ) -> Row:
     """Claim 1 at a layer: the share of pictures whose nearest is of their own filter.
 
-    points, random, noise: of the inversions, of those through random weights, and of white noise. Filters are resampled.
+    found, random, noise: of ``nearest``, of the inversions, of those through random weights, and of white noise. Filters are
+    resampled.
     """
-    found = nearest(points)
-    of_filter, of_random, of_noise = (hits(one).mean(axis=(1, 2)) for one in (found, nearest(random), nearest(noise)))
-    chance = 1 / len(points)
+    of_filter, of_random, of_noise = (hits(one).mean(axis=(1, 2)) for one in (found, random, noise))
+    chance = 1 / len(found)
     margins = {
         "chance": bootstrap.estimate(lambda ours: ours.mean() - chance, of_filter),
         "white noise": bootstrap.estimate(_difference, of_filter, of_noise),

@@ -15,6 +15,7 @@ from fmi_mx.claims.layers import trend_row
 from fmi_mx.claims.runs import white_noise
 from fmi_mx.claims.settings import load_settings
 from fmi_mx.claims.style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
+from fmi_mx.claims.textureless import is_textureless, means_of_textures
 from fmi_mx.claims.textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
 from fmi_mx.claims.verdicts import judged
 from fmi_mx.cli import main
@@ -50,6 +51,11 @@ def textures(of_filter, of_image=0.0, of_both=0.0, seed=0, filters=16):
     return sum(parts) + draw(0, 1, (filters, 2, 2, 20))
 
 
+def found_of(points):
+    """The nearest of pictures that are all textures."""
+    return nearest(points, np.zeros(points.shape[:3], bool))
+
+
 # When a claim holds.
 
 
@@ -77,39 +83,49 @@ def test_a_filter_is_sought_among_pictures_of_another_image_and_another_seed():
     """Two filters, two images, two seeds. Of filter 0 the picture of image 1 and seed 1 is at 4; nearer to the one of image
     0 and seed 0 are the other filter's, but of the same image or the same seed."""
     points = np.array([[[0, 90], [91, 4]], [[1, 2], [3, 50]]], float)[..., None]
-    assert nearest(points)[0, 0, 0] == np.ravel_multi_index((0, 1, 1), (2, 2, 2))
-    assert hits(nearest(points))[0, 0, 0]
+    assert found_of(points)[0, 0, 0] == np.ravel_multi_index((0, 1, 1), (2, 2, 2))
+    assert hits(found_of(points))[0, 0, 0]
     points[1, 1, 1] = 3.9
-    assert nearest(points)[0, 0, 0] == np.ravel_multi_index((1, 1, 1), (2, 2, 2))
-    assert not hits(nearest(points))[0, 0, 0]
+    assert found_of(points)[0, 0, 0] == np.ravel_multi_index((1, 1, 1), (2, 2, 2))
+    assert not hits(found_of(points))[0, 0, 0]
 
 
 def test_filters_that_differ_are_found_and_equal_ones_are_not():
-    assert hits(nearest(textures(10))).all()
-    assert hits(nearest(textures(10, of_image=3))).mean() > 0.9
-    assert hits(nearest(textures(3, of_image=30))).mean() < 0.3
-    assert not hits(nearest(np.zeros((16, 2, 2, 20)))).any()
+    assert hits(found_of(textures(10))).all()
+    assert hits(found_of(textures(10, of_image=3))).mean() > 0.9
+    assert hits(found_of(textures(3, of_image=30))).mean() < 0.3
+    assert not hits(found_of(np.zeros((16, 2, 2, 20)))).any()
 
 
 def test_filters_that_leave_the_same_grey_are_not_found():
     points = textures(10)
     points[3] = 7.0
-    assert not hits(nearest(points))[3].any()
-    assert hits(nearest(np.delete(points, 3, axis=0))).all()
-    assert missed(nearest(points)) == [3] and missed(nearest(textures(10))) == []
+    assert not hits(found_of(points))[3].any()
+    assert hits(found_of(np.delete(points, 3, axis=0))).all()
+    assert missed(found_of(points)) == [3] and missed(found_of(textures(10))) == []
+
+
+def test_a_picture_that_is_no_texture_neither_finds_nor_is_found():
+    """Of filter 3 one is grey, though not the same grey as another: of the four that are sought, it and the one that it is
+    nearest to are missed."""
+    points, textureless = textures(10), np.zeros((16, 2, 2), bool)
+    textureless[3, 1, 0] = True
+    found = hits(nearest(points, textureless))
+    assert (found[3] == [[True, False], [False, True]]).all()
+    assert found[np.arange(16) != 3].all()
 
 
 def test_without_filters_and_with_shuffled_labels_it_is_chance():
-    shares = [hits(nearest(textures(0, seed=seed))).mean() for seed in range(40)]
+    shares = [hits(found_of(textures(0, seed=seed))).mean() for seed in range(40)]
     assert np.mean(shares) == pytest.approx(1 / 16, abs=0.02)
-    shuffled = shuffled_shares(nearest(textures(10)), 300, generator())
+    shuffled = shuffled_shares(found_of(textures(10)), 300, generator())
     assert np.mean(shuffled) == pytest.approx(1 / 16, abs=0.015)
     assert 0 < shuffled.max() < 0.5
 
 
 def retrieval(points, random, noise=None):
     noise = textures(0, seed=5) if noise is None else noise
-    return retrieval_row("relu1_2", points, random, noise, SETTINGS, bootstrap(), generator())
+    return retrieval_row("relu1_2", *map(found_of, (points, random, noise)), SETTINGS, bootstrap(), generator())
 
 
 def test_claim_1_holds_only_above_chance_and_above_random_weights():
@@ -145,6 +161,18 @@ def test_claim_2_holds_where_layers_rise_more_than_through_random_weights():
     assert (falling.verdict, falling.because) == ("does not hold", ("no trend",))
     assert trend_row("colourfulness", np.stack([level[0], *rising[:0:-1]]), level, SETTINGS, bootstrap()).beside[
         "steps of 4 that rise"] == 1  # fmt: skip
+
+
+def test_a_measure_of_a_filter_is_the_mean_over_its_pictures_that_are_textures():
+    values, without = np.array([[1.0, 3.0], [5.0, 100.0], [70.0, 80.0]]), np.array([[0, 0], [0, 1], [1, 1]], bool)
+    np.testing.assert_array_equal(means_of_textures(values, without), [2, 5])
+    np.testing.assert_array_equal(means_of_textures(values, np.ones((3, 2), bool)), [2, 52.5, 75])
+
+
+def test_through_random_weights_a_stuck_picture_is_a_texture():
+    for silent, fall, trained, random in ((False, 0.5, 0, 0), (False, 0.9999, 1, 0), (True, 0.5, 1, 1)):
+        record = {"silent": silent, "passes": 9, "loss_first": 1.0, "loss_last": fall}
+        assert (is_textureless(record, True), is_textureless(record, False)) == (trained, random)
 
 
 # Claim 3.
@@ -367,7 +395,7 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert "Every filter extracts a specific texture." in printed.out
     assert printed.out.splitlines()[-3:] == [str(out / f"claims.{suffix}") for suffix in ("md", "json", "png")]
     page = (out / "claims.md").read_text(encoding="utf-8")
-    assert page.count("\n| ") == (1 + 14) + (1 + 6) + (1 + 8) + (1 + 14) and "not the paper's VGG-19" in page
+    assert page.count("\n| ") == (1 + 14) + (1 + 6) + (1 + 8) + (1 + 16) and "not the paper's VGG-19" in page
     assert f"relu1_2: {', '.join(map(str, report['missed']['relu1_2'])) or 'none'};" in page
     assert (out / "claims.png").stat().st_size > 20_000
     assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 2 * 6 + 6
@@ -378,17 +406,37 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert (out / "claims.json").read_bytes() == before
 
 
+def lost(runs, weights, seeds, images, layer):
+    """Which pictures are silent or, through the network, stuck, by their records: bool (filters, images, seeds)."""
+
+    def one(cell):
+        record = json.loads(cell.with_suffix(".json").read_text(encoding="utf-8"))
+        stuck = record["loss_last"] > 0.999 * record["loss_first"]
+        return record["silent"] or (weights == "trained" and stuck)
+
+    names = [[[runs / f"{weights}.{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.png" for seed in seeds] for image in images]
+             for l in (0, 1, 2)]  # fmt: skip
+    return np.array([[[one(cell) for cell in of_image] for of_image in of_filter] for of_filter in names])
+
+
+def mean(values, without):
+    """Over filters of the means of their pictures that are textures; of all where none is."""
+    kept = [[one for one, out in zip(of_filter, outs.ravel()) if not out] for of_filter, outs in zip(values, without)]
+    return np.mean([np.mean(of_filter) for of_filter in kept if of_filter] or values)
+
+
 def check_whence(report, runs):
     """That the report's numbers are those of the pictures that they are said to be of."""
     layer, digests = "relu3_2", {}
     for name, label in (("trained", "trained"), ("random", "random weights")):
         pictures = [[[decode(runs / f"{name}.seed{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.png") for seed in (0, 1)]
                      for image in ("astronaut", "coffee")] for l in (0, 1, 2)]  # fmt: skip
-        flat = [picture for of_filter in pictures for of_image in of_filter for picture in of_image]
-        assert report["levels"]["colourfulness"][label][1]["value"] == pytest.approx(np.mean([*map(colourfulness, flat)]))
+        without = lost(runs, name, ("seed0", "seed1"), ("astronaut", "coffee"), layer)
+        measured = [[colourfulness(picture) for of_image in of_filter for picture in of_image] for of_filter in pictures]
+        assert report["levels"]["colourfulness"][label][1]["value"] == pytest.approx(mean(measured, without))
         points = points_of(pictures)
         assert report["components"][label][layer] == pytest.approx(variance_components(points))
-        share = hits(nearest(points)).mean()
+        share = hits(nearest(points, without)).mean()
         row = report["rows"][1]
         assert (row["measured"]["value"] if name == "trained" else row["controls"][label]) == pytest.approx(share)
         record = json.loads((runs / f"{name}.seed1" / "cells" / f"coffee.{layer}.f001.json").read_text(encoding="utf-8"))
@@ -461,10 +509,11 @@ def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp
     for name, seeds, images in zip(found, (("seed0", "seed1"), ("surrogate",)), (("astronaut", "coffee"), ("surrogate",))):
         for weights, label in (("trained", "trained"), ("random", "random weights")):
             for layer, level in zip(("relu1_2", "relu3_2"), found[name][label]):
-                stored = [np.load(runs / f"{weights}.{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.npz")["image"]
-                          for seed in seeds for image in images for l in (0, 1, 2)]  # fmt: skip
-                whole = [np.clip(one + MEAN.reshape(1, 3, 1, 1), 0, 255).mean() for one in stored]
-                assert level["value"] == pytest.approx(np.mean(whole), rel=1e-5)
+                stored = [[np.load(runs / f"{weights}.{seed}" / "cells" / f"{image}.{layer}.f{l:03d}.npz")["image"]
+                           for image in images for seed in seeds] for l in (0, 1, 2)]  # fmt: skip
+                whole = [[np.clip(one + MEAN.reshape(1, 3, 1, 1), 0, 255).mean() for one in of] for of in stored]
+                without = lost(runs, weights, seeds, images, layer)
+                assert level["value"] == pytest.approx(mean(whole, without), rel=1e-5)
         row = next(row for row in report["rows"] if row["measure"] == f"{name}, slope a layer")
         values = [[one["value"] for one in found[name][label]] for label in ("trained", "random weights")]
         assert row["measured"]["value"] == pytest.approx(values[0][1] - values[0][0])  # of two layers the slope is the step

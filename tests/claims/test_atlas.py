@@ -111,8 +111,8 @@ def test_levels_leave_out_pictures_that_are_no_texture():
     stuck, silent = none.copy(), none.copy()
     stuck[1, 1], stuck[2, 0], silent[2, 1] = True, True, True
     one = Inversions(np.arange(3), {}, 10 * numbers, numbers, none, silent, stuck)
-    np.testing.assert_array_equal(one.levels("intricacy"), [2, 5])
-    np.testing.assert_array_equal(one.levels("colourfulness"), [20, 50])
+    np.testing.assert_array_equal(one.of_filters("intricacy"), [2, 5])
+    np.testing.assert_array_equal(one.of_filters("colourfulness"), [20, 50])
     np.testing.assert_array_equal(_none_stuck(one).lost(), silent)
 
 

@@ -18,6 +18,7 @@ from ...measure.descriptors import positions
 from ...network.vgg19 import LAYERS, check_relu
 from ...runs.finished import StoredRun, state
 from ...runs.status import read_so_far
+from ..textureless import means_of_textures
 
 PARTS = ("colour", "texture")
 MEASURES = ("colourfulness", "intricacy")
@@ -51,15 +52,9 @@ class Inversions(NamedTuple):
         lost: np.ndarray = self.silent | self.stuck
         return lost
 
-    def levels(self, measure: str) -> np.ndarray:
-        """A measure of each filter, the mean over its images, without pictures that are no texture and filters that have no
-        other, as a flat picture's intricacy means nothing; where no picture is a texture, of all: float64 (n or fewer,)."""
-        there = ~self.lost()
-        there |= not there.any()
-        counts = there.sum(axis=1)
-        sums = np.where(there, getattr(self, measure), 0.0).sum(axis=1)
-        found: np.ndarray = sums[counts > 0] / counts[counts > 0]
-        return found
+    def of_filters(self, measure: str) -> np.ndarray:
+        """A measure of each filter, see ``means_of_textures``: float64 (n or fewer,)."""
+        return means_of_textures(getattr(self, measure), self.lost())
 
     def points(self) -> np.ndarray:
         """The inversions as points of the descriptor by colour and texture, standardised over them: float64 (n, images,
