@@ -45,11 +45,11 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
         )
         rows.append(trend_row(name, trained, random, settings, bootstrap))
         noise = white_noise(settings.generator("white noise"), inversions.trained, denoised)
-        every: np.ndarray = np.zeros((len(noise), len(noise[0]), len(noise[0][0])), bool)
+        none: np.ndarray = np.zeros((len(noise), len(noise[0]), len(noise[0][0])), bool)
         found[name] = {
             "trained": levels(trained, bootstrap),
             RANDOM: levels(random, bootstrap),
-            "white noise": levels([_by_filter(noise, measure, every)], bootstrap)[0],
+            "white noise": levels([_by_filter(noise, measure, none)], bootstrap)[0],
             "content images": {image: measure(picture) for image, picture in contents.items()},
         }
     return rows, found
