@@ -38,6 +38,8 @@ def run_experiment(options: Namespace) -> int:
     whose paths it prints. Returns 1 where cells failed, else 0."""
     from .experiment.grid import load_grid
     from .figure import draw
+    from .figure.table import places, write_table
+    from .files import whole
     from .machine.devices import find_device
     from .machine.precision import remark
     from .machine.processor import kinds
@@ -50,9 +52,10 @@ def run_experiment(options: Namespace) -> int:
     swept = bool(grid[0].name)
     beside = _check_sweep(options, [one.name for one in grid], out) if swept else ""
     orders = [Order(one.experiment, out / one.name if swept else out, options.weights, options.images) for one in grid]
+    whole.check_places(*(places(out) if swept else ()))
     said: dict[str, None] = {}
     for order in orders:
-        draw.check_place(order.out if not swept else out)
+        draw.check_place(order.out)
         if order.experiment.precision:
             said[remark(order.experiment.precision, find_device(options.device))] = None
         said.update({f"{line}\n": None for line in remarks(order.experiment, options.images)})
@@ -65,8 +68,6 @@ def run_experiment(options: Namespace) -> int:
         print(f"cells of {len(machines)} kinds of machine, whose last digits differ: {counted}", file=sys.stderr)
     code = max(_draw(order.out) for order in orders)
     if swept:
-        from .figure.table import write_table
-
         print(*write_table(out, grid, records, beside))
     return code
 
@@ -162,10 +163,8 @@ def assess_claims(options: Namespace) -> None:
 
     settings = load_settings(options.claims or EXPERIMENTS / "claims.yaml", _overrides(options.overrides))
     place = options.device, options.jobs, sys.stderr, options.scheduler
-    report = assess(settings, options.out, options.weights, options.images, *place)
-    print("\n".join(lines(report)))
-    for suffix in ("md", "json", "png"):
-        print(Path(options.out) / f"claims.{suffix}")
+    report, paths = assess(settings, options.out, options.weights, options.images, *place)
+    print("\n".join([*lines(report), *map(str, paths)]))
 
 
 def _assess_atlas(options: Namespace) -> None:

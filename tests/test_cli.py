@@ -139,7 +139,7 @@ def test_a_place_without_room_for_the_figure_is_refused_first(fmi, tmp_path):
     (tmp_path / "here" / "run.png").mkdir()
     code, _, err = fmi("run", "FIG3", *SMALL, "--out", "run")
     assert code == 2
-    assert "the figure cannot be written" in err
+    assert "run.png cannot be written; give another folder with --out" in err
     assert not (tmp_path / "here" / "run").exists()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from ..descent.optimisers import Optimiser
 from ..errors import InputError
 from ..experiment.experiment import FIG3, Experiment, load_experiment
-from ..figure.draw import check_place
 from ..files import whole
 from ..machine.aliases import AnyPath, Context
 from ..machine.devices import choose_device
@@ -42,7 +41,8 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     assert materials.weights is not None  # every cell of Fig. 3 needs them
     if materials.weights.width != WIDTH:
         raise InputError(f"weights {weights}: the authors' way is timed with the whole VGG-19; give weights of it")
-    check_place(out)
+    paths = [out.with_name(f"{out.name}{suffix}") for suffix in (".json", ".png")]
+    whole.check_places(*paths)
     report: dict[str, Any] = {"passes": _passes(authors.optimiser, chosen)}
     rivals_on = "" if chosen.device_type == "cpu" else "; the authors' way and PyTorch on the CPU"
     _say_all(say, f"one pass, 256x192, {chosen}{rivals_on}", *reporting.pass_lines(report["passes"]))
@@ -65,8 +65,7 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
         report["beside_torch"] = reporting.beside_torch(report["race"], {name: racers[name].precision for name in racers})
         _say_all(say, *reporting.torch_lines(report["beside_torch"]))
     out.parent.mkdir(parents=True, exist_ok=True)
-    whole.write_json(out.with_name(f"{out.name}.json"), report)
-    whole.write_file(out.with_name(f"{out.name}.png"), reporting.draw(report["race"], names))
+    whole.write_all(dict(zip(paths, (whole.as_json(report), reporting.draw(report["race"], names)))))
     return report
 
 

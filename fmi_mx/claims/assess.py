@@ -32,18 +32,20 @@ def assess(
     jobs: str,
     stream: TextIO,
     scheduler: str | None = None,
-) -> dict[str, Any]:
-    """Tests the claims, and writes claims.json, claims.md and claims.png into a folder.
+) -> tuple[dict[str, Any], list[Path]]:
+    """Tests the claims, and writes claims.md, claims.json and claims.png into a folder.
 
     out: the folder; the runs go into out/claims, and resume. weights: file. images: folder. device: see ``choose_device``.
-    jobs, scheduler: see ``compute_all``. stream: where progress goes. Returns the report, as claims.json holds it. Raises
-    InputError before anything is computed for whatever is wrong with the input.
+    jobs, scheduler: see ``compute_all``. stream: where progress goes. Returns the report, as claims.json holds it, and
+    the files. Raises InputError before anything is computed for whatever is wrong with the input.
     """
+    paths = [Path(out) / f"claims.{suffix}" for suffix in ("md", "json", "png")]
+    whole.check_places(*paths)
     pictures = runs.compute(settings, out, weights, images, device, jobs, stream, scheduler)
     print("measuring the pictures", file=stream, flush=True)
     bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.generator("bootstrap"))
     shuffles = settings.generator("shuffles")
-    textures, components, lost = _textures(settings, pictures, bootstrap, shuffles)
+    textures, components, unfound = _textures(settings, pictures, bootstrap, shuffles)
     trends, found = layer_rows(settings, pictures, bootstrap)
     style = _crops(settings, pictures, bootstrap, shuffles)
     transferred, ways = transfer_rows(settings, pictures, bootstrap, shuffles)
@@ -53,15 +55,14 @@ def assess(
         "width": pictures.network.width,
         "rows": [reporting.plain(row) for row in rows],
         "levels": reporting.plain(found),
-        "missed": lost,
+        "missed": unfound,
         "components": components,
         "descents": pictures.descents,
         "pmci": ways,
     }
-    whole.write_json(Path(out) / "claims.json", report)
-    whole.write_file(Path(out) / "claims.md", reporting.markdown(report).encode())
-    whole.write_file(Path(out) / "claims.png", figure.draw(report))
-    return report
+    contents = reporting.markdown(report).encode(), whole.as_json(report), figure.draw(report)
+    whole.write_all(dict(zip(paths, contents)))
+    return report, paths
 
 
 def _textures(
@@ -71,7 +72,7 @@ def _textures(
     not find, by layer."""
     rows: list[Row] = []
     components: dict[str, dict[str, dict[str, float]]] = {"trained": {}, RANDOM: {}}
-    lost: dict[str, list[int]] = {}
+    unfound: dict[str, list[int]] = {}
     noise = settings.generator("white noise")
     white = points_of(runs.white_noise(noise, pictures.inversions.trained, pictures.transfer.denoise))
     of_noise = nearest(white, np.zeros(white.shape[:3], bool))
@@ -82,8 +83,8 @@ def _textures(
         rows += dependence_rows(layer, points, random, settings)
         components["trained"][layer] = variance_components(points)
         components[RANDOM][layer] = variance_components(random)
-        lost[layer] = [settings.filters[place] for place in missed(found)]
-    return rows, components, lost
+        unfound[layer] = [settings.filters[place] for place in missed(found)]
+    return rows, components, unfound
 
 
 def _crops(settings: Settings, pictures: runs.Pictures, bootstrap: Bootstrap, generator: np.random.Generator) -> Row:

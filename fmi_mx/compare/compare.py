@@ -49,8 +49,8 @@ def compare(folder: AnyPath, panel: AnyPath, weights: AnyPath, device: str = "au
         report["descriptors"] = {label: _retrieval(sides, measure) for label, measure in measures.items()}
     if method == "transfer":
         report["similarity"] = _similarity(sides)
-    whole.write_json(Path(folder) / "compare.json", report)
-    whole.write_file(Path(folder) / "compare.png", pairs.draw(report, sides))
+    picture = pairs.draw(report, sides)
+    whole.write_all({Path(folder) / "compare.json": whole.as_json(report), Path(folder) / "compare.png": picture})
     return report
 
 

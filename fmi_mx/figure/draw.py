@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,10 +43,7 @@ def draw(folder: AnyPath, finished: StoredRun | None = None) -> Path:
 
 def check_place(folder: AnyPath) -> None:
     """Raises InputError where the figure of a run's folder could not be written when the run is done."""
-    path = named(Path(folder), ".png")
-    there = next(parent for parent in path.parents if parent.exists())
-    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
-        raise InputError(f"the figure cannot be written as {path}; give another folder with --out")
+    whole.check_places(named(Path(folder), ".png"))
 
 
 def _note(width: float) -> str:

@@ -26,10 +26,14 @@ def write_table(out: AnyPath, grid: Sequence[Combination], records: Sequence[Rec
     are from.
     """
     rows = table(out, grid, records, beside)
-    paths = [named(Path(out), suffix) for suffix in (".md", ".json")]
-    whole.write_json(paths[1], {"beside": beside, "combinations": rows})
-    whole.write_file(paths[0], markdown(rows, beside).encode())
-    return paths
+    data = {"beside": beside, "combinations": rows}
+    whole.write_all(dict(zip(places(out), (markdown(rows, beside).encode(), whole.as_json(data)))))
+    return places(out)
+
+
+def places(out: AnyPath) -> list[Path]:
+    """Where the table of a sweep's folder goes: OUT.md and OUT.json."""
+    return [named(Path(out), suffix) for suffix in (".md", ".json")]
 
 
 def table(out: AnyPath, grid: Sequence[Combination], records: Sequence[Records], beside: str) -> list[dict[str, Any]]:

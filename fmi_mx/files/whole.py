@@ -9,9 +9,10 @@ import glob
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..errors import InputError, as_line
 from ..machine.aliases import AnyPath
 
 _PART = ".fmi-part"  # ending of a file that is not yet whole
@@ -108,6 +109,22 @@ def write_file(path: AnyPath, data: bytes) -> None:
     """Writes data so that the file is there whole or not at all. Raises OSError as the disk does."""
     with aside(path) as temporary, _named(path):
         temporary.write_bytes(data)
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Writes files, a path each, ``together``. Raises OSError as that does."""
+    with together(*contents) as parts:
+        for path, part, data in zip(contents, parts, contents.values()):
+            with _named(path):
+                part.write_bytes(data)
+
+
+def check_places(*paths: Path) -> None:
+    """Raises InputError where a file could not be written when what it is to hold has been computed."""
+    for path in map(Path.absolute, paths):
+        there = next(parent for parent in path.parents if parent.exists())
+        if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+            raise InputError(f"{as_line(str(path))} cannot be written; give another folder with --out")
 
 
 def write_swept(path: Path, data: bytes) -> None:

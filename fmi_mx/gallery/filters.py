@@ -13,7 +13,7 @@ from .again import filter_command
 from .layer import KEYS, Layer, Shown, draw_layer
 from .nearest import between_images, nearest, points_of
 from .pages import write_script
-from .pictures import SMALL, fit, large_size, up, write_picture
+from .pictures import SMALL, fit, large_size, up, write_file
 from .source import Source, number, picture_of
 
 _Names = Dict[str, Dict[str, Dict[int, str]]]  # layer -> image -> filter -> name of the cell
@@ -76,10 +76,7 @@ def _write_numbers(layers: Sequence[Layer], place: Path) -> None:
 
 def _image_data(image: Shown, content: np.ndarray | None, place: Path, index: int) -> dict[str, Any]:
     """What data.js says of an image, whose content is written if it has been found."""
-    found = None
-    if content is not None:
-        found = f"pictures/content.{index}.jpg"
-        write_picture(place / found, content)
+    found = None if content is None else write_file(place, f"content.{index}", content)
     pitch = image.small and [up(length) for length in image.small]
     name = image_name(image.image)
     return {"name": name, "small": image.small, "pitch": pitch, "large": image.large, "content": found}

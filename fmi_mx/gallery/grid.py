@@ -13,7 +13,7 @@ from ..files import store
 from ..files.finding import image_name
 from ..files.images import fitted
 from .again import cell_command
-from .pictures import SMALL, Sheet, fit, large_size, write_picture
+from .pictures import SMALL, Sheet, fit, large_size, write_file
 from .source import Source, facts_of, picture_of
 
 A_SHEET = 256  # small pictures
@@ -31,10 +31,7 @@ class Part(NamedTuple):
 def grid_pages(source: Source, contents: Mapping[str, np.ndarray], place: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes the pictures into a gallery's folder. contents: as of ``contents_of``. Returns what data.js and what the first
     page says."""
-    found: dict[str, str] = {}
-    for image, picture in contents.items():
-        found[image] = f"pictures/content.{len(found)}.jpg"
-        write_picture(place / found[image], picture)
+    found = {image: write_file(place, f"content.{at}", picture) for at, (image, picture) in enumerate(contents.items())}
     cells = {name: facts_of(source, name) for name in source.cells}
     for name, cell in source.cells.items():
         cells[name]["command"] = cell_command(source.finished.experiment, cell, source.finished.width)
@@ -48,7 +45,7 @@ def grid_pages(source: Source, contents: Mapping[str, np.ndarray], place: Path) 
 
 def _draw(source: Source, place: Path, number: int, names: list[str], cells: dict[str, dict[str, Any]]) -> None:
     """Writes a sheet and the larger pictures of its cells, and says of each where it is: ``small``, its (sheet, top, left,
-    height, width, height of the sheet, width), and ``large``, a file."""
+    height, width, height of the sheet, width), and ``large``, as of ``write_file``."""
     sheet = Sheet(len(names), (SMALL, SMALL))
     for position, name in enumerate(names):
         picture = _picture(source, name)
@@ -59,8 +56,7 @@ def _draw(source: Source, place: Path, number: int, names: list[str], cells: dic
         top, left = sheet.put(position, fitted(picture, size))
         cells[name]["small"] = [number, top, left, *size, *sheet.size]
         if large:
-            cells[name]["large"] = f"pictures/{number * A_SHEET + position}.jpg"
-            write_picture(place / cells[name]["large"], fitted(picture, large))
+            cells[name]["large"] = write_file(place, str(number * A_SHEET + position), fitted(picture, large))
     sheet.write(place / "sheets" / f"{number}.jpg")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..files.images import fitted
 from ..measure.descriptors import Descriptor
 from .measures import measures_of
-from .pictures import Sheet, write_picture
+from .pictures import Sheet, write_file, write_picture
 from .source import Source, facts_of, number, picture_of
 
 # Of a cell, in this order; gallery.js knows them by these names. A cell without a picture has a text in their place: why.
@@ -42,14 +42,14 @@ class Shown(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """rows: [image][filter], each a list as ``KEYS`` or a text. described: the same, descriptors or None. strip: whether
-    there is a picture of a few of its textures."""
+    """rows: [image][filter], each a list as ``KEYS`` or a text. described: the same, descriptors or None. strip: (height,
+    width) of the picture of a few of its textures, None where there is none."""
 
     name: str
     filters: list[int]
     rows: list[list[Any]]
     described: list[list[Descriptor | None]]
-    strip: bool
+    strip: tuple[int, ...] | None
 
     def count(self, which: str) -> int:
         """How many cells are ``silent`` or ``stuck``, or ``lack`` a picture."""
@@ -75,17 +75,19 @@ def draw_layer(source: Source, place: Path, name: str, filters: list[int], colum
             small = fitted(picture, image.small)
             sheet.put(position, small)
             if image.large:
-                write_picture(place / "pictures" / f"{name}.f{l:03d}.{index}.jpg", fitted(picture, image.large))
+                write_file(place, f"{name}.f{l:03d}.{index}", fitted(picture, image.large))
             if index == 0 and not (row[KEYS.index("silent")] or row[KEYS.index("stuck")]):
                 strip.append(small)
         if image.small:
             sheet.write(place / "sheets" / f"{name}.{index}.jpg")
         rows.append([row for row, _ in found])
         described.append([descriptor for _, descriptor in found])
-    if strip:
-        chosen: np.ndarray = np.unique(np.linspace(0, len(strip) - 1, STRIP).round().astype(int))
-        write_picture(place / "sheets" / f"{name}.strip.jpg", np.concatenate([strip[i] for i in chosen]))
-    return Layer(name, filters, rows, described, bool(strip))
+    if not strip:
+        return Layer(name, filters, rows, described, None)
+    chosen: np.ndarray = np.unique(np.linspace(0, len(strip) - 1, STRIP).round().astype(int))
+    few = np.concatenate([strip[i] for i in chosen])
+    write_picture(place / "sheets" / f"{name}.strip.jpg", few)
+    return Layer(name, filters, rows, described, few.shape[:2])
 
 
 def _cell(source: Source, name: str | None) -> tuple[Any, Descriptor | None, np.ndarray | None]:

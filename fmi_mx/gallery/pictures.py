@@ -39,6 +39,13 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)[1].tobytes())
 
 
+def write_file(place: Path, name: str, picture: np.ndarray) -> tuple[str, int, int]:
+    """Writes a larger picture into a gallery's folder. Returns its file from there, its height and its width."""
+    path = f"pictures/{name}.jpg"
+    write_picture(place / path, picture)
+    return (path, *picture.shape[:2])
+
+
 class Sheet:
     """Small pictures side by side, ``COLUMNS`` in a row. count: how many. size: (height, width) of the largest."""
 

@@ -70,10 +70,10 @@ def permutation_p(measured: float, shuffled: Sequence[float] | np.ndarray) -> fl
 
 
 def slope(*groups: np.ndarray) -> float:
-    """The least squares slope of values against the number of their group, 0, 1, 2, ...; groups: each (n,)."""
-    numbers, values = _against_numbers(groups)
-    centred = numbers - numbers.mean()
-    return float(centred @ values / (centred @ centred))
+    """The least squares slope of the groups' means, each counting alike, against their numbers, 0, 1, 2, ...; groups: each
+    (n,)."""
+    centred: np.ndarray = np.arange(len(groups)) - (len(groups) - 1) / 2
+    return float(centred @ [group.mean() for group in groups] / (centred @ centred))
 
 
 def spearman(*groups: np.ndarray) -> float:

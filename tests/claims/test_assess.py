@@ -175,6 +175,26 @@ def test_through_random_weights_a_stuck_picture_is_a_texture():
         assert (is_textureless(record, True), is_textureless(record, False)) == (trained, random)
 
 
+def test_which_pictures_are_textures_and_how_descents_came_down_are_of_the_records():
+    """Of each network a filter with two images, a seed each: one picture as it should be, one stuck, and so on."""
+
+    def record(fall, silent=False):
+        facts = {"passes": 9, "stopped": "change", "energy_share": 0.5, "energy_share_content": 0.1}
+        return {"silent": silent, "loss_first": 1.0, "loss_last": fall, **facts}
+
+    records = {"relu1_2": [[[record(0.5)], [record(0.9999)]], [[record(0.9999, True)], [record(0.2)]]]}
+    trained, random = claims_runs._textureless((records, records))
+    np.testing.assert_array_equal(trained["relu1_2"][..., 0], [[False, True], [True, False]])
+    np.testing.assert_array_equal(random["relu1_2"][..., 0], [[False, False], [True, False]])
+    found = claims_runs._descents(records)["relu1_2"]
+    assert (found["cells"], found["silent"], found["stuck"]) == (4, 1, 1)
+
+
+def test_each_layer_counts_alike_in_a_trend_however_many_textures_it_has():
+    few = [np.full(16, 10.0), np.full(16, 20.0), np.full(2, 60.0)]
+    assert trend_row("colourfulness", few, few, SETTINGS, bootstrap()).measured.value == pytest.approx(25)
+
+
 # Claim 3.
 
 
@@ -564,6 +584,19 @@ def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tm
     assert printed.startswith("fmi: error:") and printed.count("\n") == 1
     assert message in printed
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["out", "out/claims.png"])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_computed(place, tmp_path, capsys):
+    if place == "out":
+        (tmp_path / "out").write_text("mine", encoding="utf-8")
+    else:
+        (tmp_path / place).mkdir(parents=True)
+    assert main(command(tmp_path)) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("fmi: error:") and printed.count("\n") == 1
+    assert "cannot be written; give another folder with --out" in printed
+    assert not (tmp_path / "out" / "claims").exists()
 
 
 def test_a_precision_that_the_processor_lacks_is_said_to_be_another(tmp_path, monkeypatch, capsys):

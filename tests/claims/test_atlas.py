@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from fmi_mx import InputError, cli
-from fmi_mx.claims.atlas.cells import Inversions, read_atlas
+from fmi_mx.claims.atlas.cells import Inversions, read_atlas, read_layer
 from fmi_mx.claims.atlas.control import _noise, _none_stuck
 from fmi_mx.claims.atlas.rows import trend_row
 from fmi_mx.claims.atlas.sample import fairness, percentiles
@@ -200,6 +200,11 @@ def say(folder, out, *options):
     return cli.main(["claims", "--atlas", str(folder), "--out", str(out), *few, *options])
 
 
+def found_centred_of(inversions):
+    points = inversions.points()
+    return pytest.approx(closeness(points - points.mean(axis=0), inversions.silent | inversions.stuck).found.mean())
+
+
 def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
     assert say(atlas, tmp_path) == 0
     capsys.readouterr()
@@ -218,9 +223,14 @@ def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
         stuck = [r["loss_last"] > 0.999 * r["loss_first"] and not r["silent"] for r in mine]
         assert one["stuck"]["value"] == pytest.approx(np.mean(stuck))
         assert len(found["sample"]["filters"][layer]) == 4
-        assert set(one["found of the sample, centred"]) == {"trained", "random weights"}
-        ours = read_atlas(atlas).layers[layer].points()
-        assert one["found, centred"]["value"] == pytest.approx(close_of(ours - ours.mean(axis=0)).found.mean())
+        every = read_atlas(atlas).layers[layer]
+        of_random = {path.stem: json.loads(path.read_text(encoding="utf-8"))
+                     for path in (tmp_path / "atlas_random" / layer / "cells").glob("*.json")}  # fmt: skip
+        sample = found["sample"]["filters"][layer]
+        random = _none_stuck(read_layer(tmp_path / "atlas_random" / layer, of_random, layer, sample, found["images"]))
+        assert one["found, centred"]["value"] == found_centred_of(every)
+        centred_sample = {"trained": found_centred_of(every.of(sample)), "random weights": found_centred_of(random)}
+        assert {name: of["value"] for name, of in one["found of the sample, centred"].items()} == centred_sample
     claims = [row["claim"] for row in found["rows"]]
     assert (claims.count(1), claims.count(2)) == (4, 2)  # all its layers are of the paper
     assert len(found["least"]) == 20
@@ -319,6 +329,13 @@ def test_of_an_atlas_under_way_it_takes_the_filters_that_have_every_image(atlas,
     assert (
         "Of 48 cells some are not there, and their filters are left out: relu2_2 1 (0 failed, 1 missing), relu4_2 7" in text
     )
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_computed(atlas, tmp_path, capsys):
+    (tmp_path / "atlas_least.png").mkdir()
+    assert say(atlas, tmp_path) == 2
+    assert "atlas_least.png cannot be written; give another folder with --out" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["atlas_least.png"]
 
 
 @pytest.mark.parametrize("change, message", [

@@ -69,6 +69,13 @@ def test_the_table_has_the_name_of_the_folder_whatever_it_is_called(swept, tmp_p
     assert all(path.stat().st_size for path in paths)
 
 
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_computed(swept, tmp_path, capsys):
+    (tmp_path / "out" / "sweep.json").mkdir(parents=True)
+    assert swept("--sweep", "seed=[1,2]") == (2, tmp_path / "out" / "sweep")
+    assert "sweep.json cannot be written; give another folder with --out" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "sweep").exists()
+
+
 def test_the_same_command_resumes_and_a_cell_alone_is_what_it_is_in_a_sweep(
     swept, fig3, weights_file, images_folder, tmp_path
 ):

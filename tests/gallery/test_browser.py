@@ -278,10 +278,30 @@ def test_a_layer_that_cannot_be_read_is_said_on_the_first_page(page, filters, tm
     page.run("(location.hash = '#relu3_1.f002')")
     page.wait("document.getElementById('said').textContent === 'data/relu3_1.js cannot be read'")
     page.heading("fig3")
+    assert "relu3_1.js" in " ".join(page.complaints())
     page.driver.back()
     page.heading("relu2_1")
     page.wait("document.getElementById('said').textContent === ''")
-    assert "relu3_1.js" in " ".join(page.complaints())
+    whole = (filters / "data" / "relu3_1.js").read_text(encoding="ascii")
+    (folder / "data" / "relu3_1.js").write_text(whole[:500], encoding="ascii")  # it is there in part
+    page.run("(location.hash = '#relu3_1')")
+    page.wait("document.getElementById('said').textContent === 'data/relu3_1.js cannot be read'")
+    page.heading("fig3")
+    (folder / "data" / "relu3_1.js").write_text(whole, encoding="ascii")
+    page.click(".network a[href='#relu3_1']")  # the same address
+    page.heading("relu3_1")
+    page.wait("document.getElementById('said').textContent === ''")
+    assert "SyntaxError" in " ".join(page.complaints())
+
+
+@pytest.mark.parametrize("kept", ["5", '"abc"', "{", "null", '{"1": "x"}'])
+def test_what_others_keep_in_the_tab_does_no_harm(page, filters, kept):
+    before = f"sessionStorage.setItem(`positions of ${{location.pathname}}`, {json.dumps(kept)})"
+    source = {"source": f"try {{ {before} }} catch (_) {{}}"}  # about:blank has no such store
+    added = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+    page.visit(filters, "relu3_1")
+    page.heading("relu3_1")
+    page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 @pytest.mark.parametrize("kind", ["filters", "transfer"])
@@ -293,7 +313,7 @@ def test_every_control_and_picture_has_a_name(page, kind, request):
         found = [one for one in page.all("a, button, input, select, [role=img], [role=region]") if one.is_displayed()]
         assert len(found) > 5
         assert [one.get_attribute("outerHTML") for one in found if not one.accessible_name] == []
-        assert page.run("[...document.images].every((one) => one.hasAttribute('alt'))")
+        assert page.run("[...document.images].every((one) => one.hasAttribute('alt') && one.hasAttribute('width'))")
         assert page.run("document.querySelectorAll('main > section:not([hidden]) h1').length") == 1
     assert page.all("#wanted")[0].accessible_name == ("Layer and filter" if kind == "filters" else "Picture")
     assert len(page.all("[aria-live=polite]")) >= 1
@@ -366,7 +386,8 @@ def test_a_hostile_name_is_shown_as_text(page, write, tmp_path):
 
 
 def test_what_is_lacking_is_said_in_its_place(page, tmp_path):
-    folder = filters_run(tmp_path / "run", failed=["one.relu2_1.f001"])
+    lacking = ["one.relu2_1.f001", "one.relu3_1.f002"]
+    folder = filters_run(tmp_path / "run", failed=lacking)
     (folder / "cells" / "two.relu2_1.f002.png").unlink()
     page.visit(made(folder), "relu2_1")
     page.heading("relu2_1")
@@ -375,22 +396,26 @@ def test_what_is_lacking_is_said_in_its_place(page, tmp_path):
     page.click("#filters a[href='#relu2_1.f001']")
     page.heading("relu2_1 filter 1")
     assert page.texts("#pictures figcaption") == ["from one, failed: it exploded", "from two"]
-    neighbours = page.run("[...document.querySelectorAll('#near a, #far a')].map((one) => one.hash)")
-    for one in dict.fromkeys(neighbours):  # some of their pages have it beside theirs, by the picture that it has
-        page.driver.get(f"{page.driver.current_url.split('#')[0]}{one}")
-        page.heading(one[1:].replace(".f00", " filter "))
-        lacking = page.all("#near [href='#relu2_1.f001'] .small, #far [href='#relu2_1.f001'] .small")
-        if lacking:
-            page.wait("""arguments[0].style.backgroundImage === 'url("sheets/relu2_1.1.jpg")'""", lacking[0])
-            return
-    pytest.fail("no filter has it as its neighbour")
+    shown = set()  # as neighbours, by the picture that there is
+    for one in (f"{layer}.f00{l}" for layer in LAYERS for l in range(FILTERS)):
+        page.run("(location.hash = arguments[0])", one)
+        page.heading(one.replace(".f00", " filter "))
+        for name in lacking:
+            layer = name.split(".")[1]
+            for kind in ("near", "far"):
+                for found in page.all(f"#{kind} [href='#{name[4:]}'] .small"):
+                    page.run("arguments[0].scrollIntoView()", found)
+                    page.wait("arguments[0].style.backgroundImage === arguments[1]", found, f'url("sheets/{layer}.1.jpg")')
+                    shown.add((layer, kind))
+    assert shown == {(layer, kind) for layer in LAYERS for kind in ("near", "far")}
 
 
 def test_nothing_but_files_is_asked_for(page, filters):
-    page.driver.get_log("performance")  # what the browser did for itself
+    page.driver.get_log("performance")
     page.visit(filters, "relu3_1.f004")
     page.heading("relu3_1 filter 4")
     said = [json.loads(one["message"])["message"] for one in page.driver.get_log("performance")]
     asked = {one["params"]["request"]["url"] for one in said if one["method"] == "Network.requestWillBeSent"}
     assert f"{filters.as_uri()}/data/relu3_1.js" in asked
-    assert {one for one in asked if not one.startswith((f"{filters.as_uri()}/", "about:", "data:,"))} == set()
+    of_browser = ("about:", "data:,", "chrome://")  # what it opens for itself, which no page may ask for
+    assert {one for one in asked if not one.startswith((f"{filters.as_uri()}/", *of_browser))} == set()

@@ -71,6 +71,7 @@ def test_trends_by_hand():
     against 1, 2.5, 2.5 have the covariance 0.5, the variances 2/3 and 0.5."""
     groups = [np.array([1.0]), np.array([2.0, 9.0])]
     assert slope(*groups) == pytest.approx(4.5)
+    assert slope(*groups, np.full(9, 4.0)) == pytest.approx(1.5)  # means 1, 5.5 and 4
     assert spearman(*groups) == pytest.approx(0.5 / np.sqrt(2 / 3 * 0.5))
     assert spearman(np.ones(2), np.ones(2)) == 0
 

@@ -21,6 +21,8 @@ from .rows import NOISE, found_row, trend_row
 from .settings import Settings
 from .textures import closeness
 
+FILES = "atlas_claims.json", "atlas_claims.md", "atlas_claims.png", "atlas_least.png"  # the last of two images only
+
 
 def assess(
     settings: Settings,
@@ -40,22 +42,18 @@ def assess(
     """
     print("reading the atlas", file=stream, flush=True)
     atlas = read_atlas(folder)
+    paths = [Path(out) / name for name in FILES]
+    whole.check_places(*paths)
     beside = control(settings, atlas, out, images, device, jobs, stream, scheduler) if settings.random_filters else None
     print("measuring the inversions", file=stream, flush=True)
     found = measured(settings, atlas, beside)
-    contents = {
-        "atlas_claims.json": whole.as_json(found),
-        "atlas_claims.md": report.markdown(found).encode(),
-        "atlas_claims.png": figure.draw(found),
-    }
+    contents = [whole.as_json(found), report.markdown(found).encode(), figure.draw(found)]
     if found["least"]:
-        contents["atlas_least.png"] = figure.least(atlas, found["least"])
+        contents.append(figure.least(atlas, found["least"]))
     Path(out).mkdir(parents=True, exist_ok=True)
-    paths = [Path(out) / name for name in contents]
-    with whole.together(*paths) as parts:
-        for part, content in zip(parts, contents.values()):
-            part.write_bytes(content)
-    return found, paths
+    written = dict(zip(paths, contents))
+    whole.write_all(written)
+    return found, list(written)
 
 
 def measured(settings: Settings, atlas: Atlas, beside: Control | None) -> dict[str, Any]:

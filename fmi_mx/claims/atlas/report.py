@@ -120,7 +120,7 @@ def _layers(report: dict[str, Any]) -> list[str]:
         "stuck",
     ]
     if _compares(report):
-        titles += ["found, centred", "of the sample: trained", RANDOM]
+        titles += ["found, centred", "of the sample, centred: trained", f"{RANDOM}, centred"]
         titles += ["distinct textures", "with a near duplicate", "distinct of the sample: trained", RANDOM, "white noise"]
     found = head(*titles)
     for layer, one in report["layers"].items():

@@ -13,6 +13,7 @@ const gallery = (() => {
   const ASCENDING = new Set(["number", "left", "apart"]);
   const layers = {}; // name of a layer that has come -> what its file says
   const waiting = {}; // name of a layer -> promise of it
+  const KEPT = `positions of ${location.pathname}`;
   const positions = kept(); // entry of the history -> how far it was scrolled
   let run, entry, last = "";
 
@@ -29,7 +30,7 @@ const gallery = (() => {
   // What was kept of this tab before it was loaded again; nothing where the browser keeps nothing.
   function kept() {
     try {
-      return JSON.parse(sessionStorage.getItem("positions")) || {};
+      return { ...JSON.parse(sessionStorage.getItem(KEPT)) };
     } catch (_) {
       return {};
     }
@@ -37,7 +38,7 @@ const gallery = (() => {
 
   function keep() {
     try {
-      sessionStorage.setItem("positions", JSON.stringify(positions));
+      sessionStorage.setItem(KEPT, JSON.stringify(positions));
     } catch (_) { /* back still works, until it is loaded again */ }
   }
 
@@ -92,7 +93,7 @@ const gallery = (() => {
   function load(name) {
     waiting[name] = waiting[name] || new Promise((done, failed) => {
       const script = make("script", { src: `data/${name}.js` });
-      script.onload = () => done(layers[name]);
+      script.onload = () => (layers[name] ? done() : script.onerror()); // a file may be there in part
       script.onerror = () => { delete waiting[name]; failed(new Error(`data/${name}.js cannot be read`)); };
       document.head.append(script);
     });
@@ -178,7 +179,7 @@ const gallery = (() => {
     point("after", after !== undefined && link(layer, after), `filter ${layer.filters[after]}`);
     const columns = run.images.map((image, position) => ({
       name: image.name, ...factsOf(rows[position][index]), pictured: image.content, small: placeOf(layer, index, position),
-      large: image.large && `pictures/${layer.name}.f${padded(number)}.${position}.jpg`, size: image.large,
+      large: image.large && [`pictures/${layer.name}.f${padded(number)}.${position}.jpg`, ...image.large],
       alt: `Texture of filter ${number} of ${layer.name}, inverted from ${image.name}`,
     }));
     describe(columns);
@@ -204,7 +205,7 @@ const gallery = (() => {
   function describe(columns) {
     byId("pictures").replaceChildren(...columns.flatMap((one) => {
       const figures = [figure(one, one.command === null ? one.name : `from ${one.name}`)]; // null: an image, no result
-      if (one.pictured) figures.unshift(make("figure", {}, make("img", { src: one.pictured, alt: `Content image ${one.name}` }),
+      if (one.pictured) figures.unshift(make("figure", {}, picture(one.pictured, `Content image ${one.name}`),
         make("figcaption", {}, `content: ${one.name}`)));
       return figures;
     }));
@@ -215,11 +216,16 @@ const gallery = (() => {
     byId("curve").replaceChildren(curve(columns.filter((one) => one.curve)));
   }
 
+  // Its size makes the page as high as it will be before the picture has come.
+  function picture([src, height, width], alt) {
+    return make("img", { src, alt, height, width });
+  }
+
   function figure(one, caption) {
-    const picture = one.large && !one.lacks ? make("img", { src: one.large, alt: one.alt }) : small(one.small, one.lacks, one.alt);
+    const shown = one.large && !one.lacks ? picture(one.large, one.alt) : small(one.small, one.lacks, one.alt);
     const marks = [one.lacks, one.silent && "silent: the feature map stayed 0",
       one.stuck && "stuck: the loss hardly fell"].filter(Boolean);
-    return make("figure", {}, picture, make("figcaption", {}, [caption, ...marks].join(", ")));
+    return make("figure", {}, shown, make("figcaption", {}, [caption, ...marks].join(", ")));
   }
 
   function row(word, values, across = 1) {
@@ -373,7 +379,8 @@ const gallery = (() => {
       event.preventDefault();
       const found = search(byId("wanted").value);
       say(found ? "" : `There is no ${byId("wanted").value} here.`); // "" as a page that is shown already is not routed to
-      if (found) location.hash = found;
+      if (found === location.hash) route(); // which may not have been shown
+      else if (found) location.hash = found;
     });
     byId("random").addEventListener("click", () => { location.hash = random(); });
     document.querySelector("[data-skip]").addEventListener("click", (event) => {
@@ -381,6 +388,10 @@ const gallery = (() => {
       byId("main").focus();
     });
     if (byId("view")) byId("view").addEventListener("change", () => drawLayer(layerOf(wanted())));
+    document.addEventListener("click", (event) => {
+      const followed = event.target.closest("a[href^='#']");
+      if (followed && followed.hash === location.hash && !followed.matches("[data-skip]")) route();
+    });
     document.addEventListener("keydown", onKey);
     window.addEventListener("scroll", () => { positions[entry] = window.scrollY; }, { passive: true });
     window.addEventListener("pagehide", keep);
