@@ -211,7 +211,9 @@ const gallery = (() => {
     }));
     document.querySelector(".beside").hidden = columns.every((one) => !one.passes);
     const keys = NUMBERS.filter(([key]) => columns.some((one) => one[key] !== null && one[key] !== undefined));
-    const head = make("thead", {}, make("tr", {}, make("td"), ...columns.map((one) => make("th", { scope: "col" }, one.name))));
+    const parts = (name) => name.split(/(?<=_)/).flatMap((part) => [part, make("wbr")]); // where a narrow column may break it
+    const named = ({ name }) => make("th", { scope: "col", class: name.length > 12 ? "long" : "" }, ...parts(name));
+    const head = make("thead", {}, make("tr", {}, make("td"), ...columns.map(named)));
     byId("numbers").replaceChildren(head, ...keys.map(([key, word]) => row(word, columns.map((one) => written(key, one[key])))));
     byId("curve").replaceChildren(curve(columns.filter((one) => one.curve)));
   }
