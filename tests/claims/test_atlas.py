@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from fmi_mx import InputError, cli
 from fmi_mx.claims.atlas.cells import Inversions, read_atlas, read_layer
-from fmi_mx.claims.atlas.control import _noise, _none_stuck
+from fmi_mx.claims.atlas.control import _noise
 from fmi_mx.claims.atlas.rows import trend_row
 from fmi_mx.claims.atlas.sample import fairness, percentiles
 from fmi_mx.claims.atlas.settings import load_settings
@@ -111,9 +111,9 @@ def test_levels_leave_out_pictures_that_are_no_texture():
     stuck, silent = none.copy(), none.copy()
     stuck[1, 1], stuck[2, 0], silent[2, 1] = True, True, True
     one = Inversions(np.arange(3), {}, 10 * numbers, numbers, none, silent, stuck)
-    np.testing.assert_array_equal(one.of_filters("intricacy"), [2, 5])
-    np.testing.assert_array_equal(one.of_filters("colourfulness"), [20, 50])
-    np.testing.assert_array_equal(_none_stuck(one).lost(), silent)
+    np.testing.assert_array_equal(one.means("intricacy"), [2, 5])
+    np.testing.assert_array_equal(one.means("colourfulness"), [20, 50])
+    np.testing.assert_array_equal(one.lost(), stuck | silent)
 
 
 def test_chance_is_what_shuffled_labels_give():
@@ -227,7 +227,8 @@ def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
         of_random = {path.stem: json.loads(path.read_text(encoding="utf-8"))
                      for path in (tmp_path / "atlas_random" / layer / "cells").glob("*.json")}  # fmt: skip
         sample = found["sample"]["filters"][layer]
-        random = _none_stuck(read_layer(tmp_path / "atlas_random" / layer, of_random, layer, sample, found["images"]))
+        random = read_layer(tmp_path / "atlas_random" / layer, of_random, layer, sample, found["images"])
+        random = random._replace(stuck=np.zeros_like(random.stuck))
         assert one["found, centred"]["value"] == found_centred_of(every)
         centred_sample = {"trained": found_centred_of(every.of(sample)), "random weights": found_centred_of(random)}
         assert {name: of["value"] for name, of in one["found of the sample, centred"].items()} == centred_sample
@@ -245,6 +246,15 @@ def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):
     assert say(atlas, tmp_path) == 0
     assert "stored already" in capsys.readouterr().err
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_a_stuck_picture_is_a_texture_through_random_weights(atlas):
+    read = read_atlas(atlas)
+    records = {name: {**one, "loss_last": one["loss_first"], "silent": False} for name, one in read.run.records.items()}
+    for trained in (True, False):
+        found = read_layer(atlas, records, "relu2_2", range(8), read.images, trained)
+        assert found.stuck.all() == found.lost().all() == trained
+        assert found.stuck.any() == trained
 
 
 def test_without_controls_nothing_holds(atlas, tmp_path):

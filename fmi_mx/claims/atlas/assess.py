@@ -117,7 +117,7 @@ def _trends(settings: Settings, atlas: Atlas, beside: Control | None, bootstrap:
     for measure in MEASURES:
         for where, layers in places.items():
             if len(layers) > 1:
-                values = [atlas.layers[layer].of_filters(measure) for layer in layers]
-                random = [beside.random[layer].of_filters(measure) for layer in layers] if beside else []
+                values = [atlas.layers[layer].means(measure) for layer in layers]
+                random = [beside.random[layer].means(measure) for layer in layers] if beside else []
                 rows.append(trend_row(where, measure, layers, values, random, settings, bootstrap))
     return rows

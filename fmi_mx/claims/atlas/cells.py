@@ -52,7 +52,7 @@ class Inversions(NamedTuple):
         lost: np.ndarray = self.silent | self.stuck
         return lost
 
-    def of_filters(self, measure: str) -> np.ndarray:
+    def means(self, measure: str) -> np.ndarray:
         """A measure of each filter, see ``means_of_textures``: float64 (n or fewer,)."""
         return means_of_textures(getattr(self, measure), self.lost())
 
@@ -132,9 +132,15 @@ def _asked(run: StoredRun) -> tuple[dict[str, list[int]], dict[str, dict[str, in
 
 
 def read_layer(
-    folder: AnyPath, records: Mapping[str, Record], layer: str, filters: Iterable[int], images: Iterable[str]
+    folder: AnyPath,
+    records: Mapping[str, Record],
+    layer: str,
+    filters: Iterable[int],
+    images: Iterable[str],
+    trained: bool = True,
 ) -> Inversions:
-    """What is stored of a layer's filters. records: of the cells that are there, by name."""
+    """What is stored of a layer's filters. records: of the cells that are there, by name. trained: whether they are through
+    the network; through random weights none counts as stuck, see ``is_textureless``."""
     named = {l: [cell_name(image, layer, l) for image in images] for l in filters}
     there = {l: names for l, names in named.items() if all(set(records.get(name, ())) >= NUMBERS for name in names)}
     found = [[records[name] for name in names] for names in there.values()]
@@ -151,4 +157,4 @@ def read_layer(
     }
     return Inversions(np.array(list(there), dtype=int), described, numbers("colourfulness"), numbers("intricacy"),
                       facts(lambda record: record["silent_at_start"]), facts(lambda record: record["silent"]),
-                      facts(lambda record: state(record) == "stuck"))  # fmt: skip
+                      facts(lambda record: trained and state(record) == "stuck"))  # fmt: skip

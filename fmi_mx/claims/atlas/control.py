@@ -66,18 +66,13 @@ def control(
         random = {}
         for (layer, filters), records in zip(samples.items(), found):
             there = {one["specification"]["name"]: one for one in records if "failed" not in one}
-            random[layer] = _none_stuck(read_layer(folder / layer, there, layer, filters, atlas.images))
+            random[layer] = read_layer(folder / layer, there, layer, filters, atlas.images, trained=False)
             if len(random[layer].filters) < 2:
                 raise CellsFailed(f"{folder / layer}: too many cells failed; the same command tries them again")
     trained = {layer: atlas.layers[layer].of(one.filters) for layer, one in random.items()}
     every = [one for records in found for one in records]
     failed = sum("failed" in one for one in every)
     return Control(trained, random, _noise(settings, atlas, random), failed, precision_of(every))
-
-
-def _none_stuck(inversions: Inversions) -> Inversions:
-    """Through random weights a loss may fall by less than a thousandth and leave a texture, so it says nothing of that."""
-    return inversions._replace(stuck=np.zeros_like(inversions.stuck))
 
 
 def sample(settings: Settings, atlas: Atlas, layer: str) -> list[int]:

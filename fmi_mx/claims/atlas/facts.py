@@ -68,7 +68,7 @@ def layer_facts(
         both = {"": inversions, **({f", {RANDOM}": beside.random[layer]} if beside else {})}
         for measure in MEASURES:
             for whose, values in both.items():
-                one[measure + whose] = levels([values.of_filters(measure)], bootstrap)[0]
+                one[measure + whose] = levels([values.means(measure)], bootstrap)[0]
         for fact in ("silent_at_start", "silent", "stuck"):
             said = getattr(inversions, fact)
             one[fact] = bootstrap.estimate(np.mean, said.mean(axis=1))
