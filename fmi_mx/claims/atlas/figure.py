@@ -31,7 +31,7 @@ def draw(report: dict[str, Any]) -> bytes:
         axis.set_xticks(range(len(report["layers"])))
         axis.set_xticklabels(list(report["layers"]), rotation=60, ha="right", fontsize=8)
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=8)
+            axis.legend(fontsize=8, framealpha=0.5)
     return png(figure)
 
 
