@@ -10,6 +10,7 @@ from typing import Any
 from ..descent.optimisers import Optimiser
 from ..errors import InputError
 from ..experiment.experiment import FIG3, Experiment, load_experiment
+from ..figure.draw import named
 from ..files import whole
 from ..machine.aliases import AnyPath, Context
 from ..machine.devices import choose_device
@@ -41,7 +42,7 @@ def bench(out: AnyPath, weights: AnyPath, images: AnyPath, device: str, say: Cal
     assert materials.weights is not None  # every cell of Fig. 3 needs them
     if materials.weights.width != WIDTH:
         raise InputError(f"weights {weights}: the authors' way is timed with the whole VGG-19; give weights of it")
-    paths = [out.with_name(f"{out.name}{suffix}") for suffix in (".json", ".png")]
+    paths = [named(out, suffix) for suffix in (".json", ".png")]
     whole.check_places(*paths)
     report: dict[str, Any] = {"passes": _passes(authors.optimiser, chosen)}
     rivals_on = "" if chosen.device_type == "cpu" else "; the authors' way and PyTorch on the CPU"

@@ -162,8 +162,7 @@ def test_a_layer_is_ordered_filtered_and_switched(page, filters):
     assert len(page.all("#filters .small")) == 16
     page.click("input[name=image][value='1']")
     assert len(page.all("#filters .small")) == 8
-    drawn = page.run("document.querySelector('#filters .small').style.backgroundImage")
-    assert drawn == 'url("sheets/relu3_1.1.jpg")'
+    page.wait("""document.querySelector('#filters .small').style.backgroundImage === 'url("sheets/relu3_1.1.jpg")'""")
 
 
 def test_what_is_far_below_is_drawn_when_it_comes_near(page, filters):
@@ -411,11 +410,10 @@ def test_what_is_lacking_is_said_in_its_place(page, tmp_path):
 
 
 def test_nothing_but_files_is_asked_for(page, filters):
-    page.driver.get_log("performance")
     page.visit(filters, "relu3_1.f004")
     page.heading("relu3_1 filter 4")
     said = [json.loads(one["message"])["message"] for one in page.driver.get_log("performance")]
-    asked = {one["params"]["request"]["url"] for one in said if one["method"] == "Network.requestWillBeSent"}
-    assert f"{filters.as_uri()}/data/relu3_1.js" in asked
-    of_browser = ("about:", "data:,", "chrome://")  # what it opens for itself, which no page may ask for
-    assert {one for one in asked if not one.startswith((f"{filters.as_uri()}/", *of_browser))} == set()
+    sent = [one["params"] for one in said if one["method"] == "Network.requestWillBeSent"]
+    of_page = {one["request"]["url"] for one in sent if one["documentURL"].startswith(f"{filters.as_uri()}/")}
+    assert f"{filters.as_uri()}/data/relu3_1.js" in of_page
+    assert {one for one in of_page if not one.startswith(f"{filters.as_uri()}/")} == set()
