@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Callable
 
 import numpy as np
@@ -10,12 +10,13 @@ import numpy as np
 from ..files.finding import image_name
 from ..files.images import postprocess, preprocess
 from ..measure.colourfulness import colourfulness
-from ..measure.intervals import Bootstrap, Estimate, slope, spearman
+from ..measure.intervals import Bootstrap, Estimate
 from ..measure.intricacy import intricacy
 from .runs import Pictures, white_noise
 from .settings import Settings
 from .textureless import means_of_textures
-from .verdicts import RANDOM, Row, judged
+from .trends import trend_row
+from .verdicts import RANDOM, Row
 
 
 def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> tuple[list[Row], dict[str, dict[str, Any]]]:
@@ -43,7 +44,9 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
             [_by_filter(one[layer], measure, without[layer]) for layer in settings.layers]
             for one, without in zip(inversions, textureless)
         )
-        rows.append(trend_row(name, trained, random, settings, bootstrap))
+        places = np.arange(len(settings.layers))
+        row = trend_row("all layers", f"{name}, slope a layer", places, trained, random, settings.confidence, bootstrap)
+        rows.append(row)
         noise = white_noise(settings.generator("white noise"), inversions.trained, denoised)
         none: np.ndarray = np.zeros((len(noise), len(noise[0]), len(noise[0][0])), bool)
         found[name] = {
@@ -71,27 +74,6 @@ def _contents(settings: Settings, pictures: Pictures, denoise: float) -> dict[st
         image_name(image): postprocess(preprocess(sources[image].pixels, settings.long_edge, pixels), denoise)
         for image in settings.images
     }
-
-
-def trend_row(
-    measure: str, values: Sequence[np.ndarray], random: Sequence[np.ndarray], settings: Settings, bootstrap: Bootstrap
-) -> Row:
-    """Claim 2 of a measure, colourfulness or intricacy: its slope from layer to layer; beside it the rank correlation with
-    the layer, and how many of the steps rise.
-
-    values, random: of each layer, float64 (filters,), of the inversions and of those through random weights. Filters are
-    resampled within each layer.
-    """
-    measured = bootstrap.estimate(slope, *values)
-    layers = len(values)
-    apart = bootstrap.estimate(lambda *both: slope(*both[:layers]) - slope(*both[layers:]), *values, *random)
-    controls = {"no trend": 0.0, RANDOM: slope(*random)}
-    beside: dict[str, float | Estimate] = {
-        "Spearman's correlation": bootstrap.estimate(spearman, *values),
-        f"steps of {layers - 1} that rise": int((np.diff([one.mean() for one in values]) > 0).sum()),
-    }
-    margins = {"no trend": measured, RANDOM: apart}
-    return judged(2, "all layers", f"{measure}, slope a layer", measured, controls, margins, settings.confidence, beside)
 
 
 def levels(values: Iterable[np.ndarray], bootstrap: Bootstrap) -> list[Estimate]:

@@ -48,3 +48,10 @@ def judged(
         within += (LABELS,)
     verdict = FAILS if below else OPEN if within else HOLDS
     return Row(claim, where, measure, measured, controls, margins, beside or {}, p, verdict, below or within)
+
+
+def uncontrolled(row: Row, *controls: str) -> Row:
+    """A row whose controls, by their names, were not computed: it cannot hold."""
+    if row.verdict == HOLDS:
+        return row._replace(verdict=OPEN, because=tuple(f"{name} not computed" for name in controls))
+    return row

@@ -69,18 +69,17 @@ def permutation_p(measured: float, shuffled: Sequence[float] | np.ndarray) -> fl
     return (1 + int(np.sum(np.asarray(shuffled) >= measured))) / (1 + len(shuffled))
 
 
-def slope(*groups: np.ndarray) -> float:
-    """The least squares slope of the groups' means, each counting alike, against their numbers, 0, 1, 2, ...; groups: each
-    (n,)."""
-    centred: np.ndarray = np.arange(len(groups)) - (len(groups) - 1) / 2
-    return float(centred @ [group.mean() for group in groups] / (centred @ centred))
+def slope(places: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray) -> float:
+    """The least squares slope of values against their places, both (n,), at least two of them different."""
+    centred = np.asarray(places, dtype=float) - np.mean(places)
+    return float(centred @ np.asarray(values) / (centred @ centred))
 
 
-def spearman(*groups: np.ndarray) -> float:
-    """The rank correlation of values with the number of their group; 0 where all values are equal."""
-    numbers, values = map(rankdata, _against_numbers(groups))
-    spread = numbers.std() * values.std()
-    return float(np.mean((numbers - numbers.mean()) * (values - values.mean())) / spread) if spread else 0.0
+def spearman(places: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray) -> float:
+    """The rank correlation of values with their places, both (n,); 0 where all values are equal."""
+    numbers, ranks = rankdata(places), rankdata(values)
+    spread = numbers.std() * ranks.std()
+    return float(np.mean((numbers - numbers.mean()) * (ranks - ranks.mean())) / spread) if spread else 0.0
 
 
 def variance_components(points: np.ndarray) -> dict[str, float]:
@@ -103,8 +102,3 @@ def variance_components(points: np.ndarray) -> dict[str, float]:
         "both": float(of_both - of_seed) / seeds,
         "seed": float(of_seed),
     }
-
-
-def _against_numbers(groups: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each value's group, and the values: two arrays of one length."""
-    return np.repeat(np.arange(len(groups)), [len(group) for group in groups]), np.concatenate(groups)

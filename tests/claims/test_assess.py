@@ -11,7 +11,6 @@ from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.claims import layers as claim_layers
 from fmi_mx.claims import runs as claims_runs
 from fmi_mx.claims import transfers as claim_transfers
-from fmi_mx.claims.layers import trend_row
 from fmi_mx.claims.runs import white_noise
 from fmi_mx.claims.settings import load_settings
 from fmi_mx.claims.style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
@@ -150,19 +149,6 @@ def test_pictures_become_points_in_the_order_filter_image_seed():
 # Claim 2.
 
 
-def test_claim_2_holds_where_layers_rise_more_than_through_random_weights():
-    rising, level = np.arange(5)[:, None] + generator().normal(0, 1, (5, 16)), generator(1).normal(0, 1, (5, 16))
-    row = trend_row("colourfulness", rising, level, SETTINGS, bootstrap())
-    assert row.verdict == "holds" and row.measured.value == pytest.approx(1, abs=0.2)
-    assert row.beside["Spearman's correlation"].value > 0.7 and row.beside["steps of 4 that rise"] == 4
-    assert abs(row.controls["random weights"]) < 0.3
-    assert trend_row("colourfulness", rising, rising, SETTINGS, bootstrap()).because == ("random weights",)
-    falling = trend_row("colourfulness", -rising, level, SETTINGS, bootstrap())
-    assert (falling.verdict, falling.because) == ("does not hold", ("no trend",))
-    assert trend_row("colourfulness", np.stack([level[0], *rising[:0:-1]]), level, SETTINGS, bootstrap()).beside[
-        "steps of 4 that rise"] == 1  # fmt: skip
-
-
 def test_a_measure_of_a_filter_is_the_mean_over_its_pictures_that_are_textures():
     values, without = np.array([[1.0, 3.0], [5.0, 100.0], [70.0, 80.0]]), np.array([[0, 0], [0, 1], [1, 1]], bool)
     np.testing.assert_array_equal(means_of_textures(values, without), [2, 5])
@@ -188,11 +174,6 @@ def test_which_pictures_are_textures_and_how_descents_came_down_are_of_the_recor
     np.testing.assert_array_equal(random["relu1_2"][..., 0], [[False, False], [True, False]])
     found = claims_runs._descents(records)["relu1_2"]
     assert (found["cells"], found["silent"], found["stuck"]) == (4, 1, 1)
-
-
-def test_each_layer_counts_alike_in_a_trend_however_many_textures_it_has():
-    few = [np.full(16, 10.0), np.full(16, 20.0), np.full(2, 60.0)]
-    assert trend_row("colourfulness", few, few, SETTINGS, bootstrap()).measured.value == pytest.approx(25)
 
 
 # Claim 3.

@@ -11,7 +11,6 @@ from conftest import ROOT
 from fmi_mx import InputError, cli
 from fmi_mx.claims.atlas.cells import Inversions, read_atlas, read_layer
 from fmi_mx.claims.atlas.control import _noise
-from fmi_mx.claims.atlas.rows import trend_row
 from fmi_mx.claims.atlas.sample import fairness, percentiles
 from fmi_mx.claims.atlas.settings import load_settings
 from fmi_mx.claims.atlas.textures import centred, closeness, distinct, nearest_other
@@ -141,16 +140,6 @@ def test_near_duplicates_are_no_farther_apart_than_the_median_filter_is_from_its
     place, far = nearest_other(close)
     assert set(place[:3]) <= {0, 1, 2}
     assert far[3] == min(close.apart[3, k] for k in range(8) if k != 3)
-
-
-def test_a_trend_is_the_slope_over_the_places_of_the_layers(settings, bootstrap):
-    layers, generator = ["relu1_2", "relu3_1", "relu5_4"], np.random.default_rng(4)
-    values = [generator.normal(level, 1, 20) for level in (1, 4, 9)]
-    row = trend_row("here", "intricacy", layers, values, [], settings, bootstrap)
-    wanted = np.polyfit([1, 4, 15], [one.mean() for one in values], 1)[0]
-    assert row.measured.value == pytest.approx(wanted)
-    assert row.verdict == "undecided"  # as its control was not computed
-    assert "random weights not computed" in row.because
 
 
 def test_places_of_equal_values_are_the_same():

@@ -11,16 +11,19 @@ import numpy as np
 from ...files import whole
 from ...machine.aliases import AnyPath
 from ...measure.intervals import Bootstrap
+from ...network.vgg19 import LAYERS
 from ..report import plain
+from ..trends import trend_row
 from ..verdicts import RANDOM, Row
 from . import facts, figure, report
 from .cells import MEASURES, Atlas, Inversions, read_atlas
 from .control import Control, control
 from .facts import Close
-from .rows import NOISE, found_row, trend_row
+from .rows import NOISE, found_row
 from .settings import Settings
 from .textures import closeness
 
+RELUS = [layer for layer, (kind, _, _) in LAYERS.items() if kind == "relu"]
 FILES = "atlas_claims.json", "atlas_claims.md", "atlas_claims.png", "atlas_least.png"  # the last of two images only
 
 
@@ -119,5 +122,7 @@ def _trends(settings: Settings, atlas: Atlas, beside: Control | None, bootstrap:
             if len(layers) > 1:
                 values = [atlas.layers[layer].means(measure) for layer in layers]
                 random = [beside.random[layer].means(measure) for layer in layers] if beside else []
-                rows.append(trend_row(where, measure, layers, values, random, settings, bootstrap))
+                numbers = [RELUS.index(layer) for layer in layers]
+                name = f"{measure}, slope a layer of sixteen"
+                rows.append(trend_row(where, name, numbers, values, random, settings.confidence, bootstrap))
     return rows
