@@ -18,6 +18,7 @@ from . import report as reporting
 from .layers import layer_rows
 from .settings import Settings
 from .style import crops_row, distances, frobenius
+from .textureless import filters_of_textures
 from .textures import dependence_rows, missed, nearest, points_of, retrieval_row
 from .transfers import transfer_rows
 from .verdicts import RANDOM, Row
@@ -77,12 +78,13 @@ def _textures(
     white = points_of(runs.white_noise(noise, pictures.inversions.trained, pictures.transfer.denoise))
     of_noise = nearest(white, np.zeros(white.shape[:3], bool))
     for layer in settings.layers:
-        points, random = (points_of(one[layer]) for one in pictures.inversions)
-        found, of_random = (nearest(one, without[layer]) for one, without in zip((points, random), pictures.textureless))
+        without = [one[layer] for one in pictures.textureless]
+        points = [points_of(one[layer], lost) for one, lost in zip(pictures.inversions, without)]
+        found, of_random = map(nearest, points, without)
         rows.append(retrieval_row(layer, found, of_random, of_noise, settings, bootstrap, generator))
-        rows += dependence_rows(layer, points, random, settings)
-        components["trained"][layer] = variance_components(points)
-        components[RANDOM][layer] = variance_components(random)
+        trained, random = (one[filters_of_textures(lost)] for one, lost in zip(points, without))
+        rows += dependence_rows(layer, trained, random, settings, len(settings.filters))
+        components["trained"][layer], components[RANDOM][layer] = map(variance_components, (trained, random))
         unfound[layer] = [settings.filters[place] for place in missed(found)]
     return rows, components, unfound
 

@@ -16,14 +16,26 @@ def is_textureless(record: Mapping[str, Any], trained: bool) -> bool:
     return bool(state(record)) if trained else bool(record["silent"])
 
 
+def textures_or_all(without: np.ndarray) -> np.ndarray:
+    """Which pictures are textures; all, where none is. without: bool, which are no texture. Returns bool of its shape."""
+    there: np.ndarray = ~without
+    return there if there.any() else np.ones_like(there)
+
+
+def filters_of_textures(without: np.ndarray) -> np.ndarray:
+    """Of which filters every picture is a texture; all, where fewer than three are left, as two have no jackknife. without:
+    bool (filters, ...), which are no texture. Returns bool (filters,)."""
+    there: np.ndarray = ~without.reshape(len(without), -1).any(axis=1)
+    return there if there.sum() > 2 else np.ones_like(there)
+
+
 def means_of_textures(values: np.ndarray, without: np.ndarray) -> np.ndarray:
     """A measure of each filter, the mean over its pictures, without those that are no texture and filters that have no
     other, as a flat picture's intricacy means nothing; where no picture is a texture, of all.
 
     values: float64 (n, pictures). without: bool (n, pictures), which are no texture. Returns float64 (n or fewer,).
     """
-    there = ~without
-    there |= not there.any()
+    there = textures_or_all(without)
     counts = there.sum(axis=1)
     sums = np.where(there, values, 0.0).sum(axis=1)
     found: np.ndarray = sums[counts > 0] / counts[counts > 0]

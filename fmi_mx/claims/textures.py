@@ -9,33 +9,36 @@ import numpy as np
 from ..measure.descriptors import describe, positions
 from ..measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, variance_components
 from .settings import Settings
+from .textureless import textures_or_all
 from .verdicts import RANDOM, Row, judged
 
 
-def points_of(pictures: list[list[list[np.ndarray]]]) -> np.ndarray:
+def points_of(pictures: list[list[list[np.ndarray]]], textureless: np.ndarray | None = None) -> np.ndarray:
     """Pictures, a uint8 (H, W, 3) for each image and seed of each filter, [filter][image][seed], as points of the descriptor
-    without a network: float64 (filters, images, seeds, F)."""
+    without a network: float64 (filters, images, seeds, F). textureless: bool (filters, images, seeds), which pictures are
+    no texture, none when None; the others' numbers are standardised without them."""
     flat = [describe(picture) for of_filter in pictures for of_image in of_filter for picture in of_image]
-    points = positions(flat, ("colour", "texture"))
+    chosen = None if textureless is None else textures_or_all(textureless.ravel())
+    points = positions(flat, ("colour", "texture"), chosen)
     return points.reshape(len(pictures), len(pictures[0]), len(pictures[0][0]), -1)
 
 
 def nearest(points: np.ndarray, textureless: np.ndarray) -> np.ndarray:
     """For each picture the one that is nearest to it among all filters' of another image and another seed.
 
-    points: float64 (filters, images, seeds, F). textureless: bool (filters, images, seeds), which pictures are no texture.
-    Returns int (filters, images, seeds): its index in the flattened order, or -1 where one of the two is no texture, two are
-    as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor filters that leave the
-    initial image grey find anything.
+    points: float64 (filters, images, seeds, F). textureless: bool (filters, images, seeds), which pictures are no texture;
+    they neither find nor are found. Returns int (filters, images, seeds): its index in the flattened order, or -1 where
+    there is none, two are as near, or it is the same picture, so that neither a descriptor that tells nothing apart nor
+    filters that leave the initial image grey find anything.
     """
     shape = points.shape[:-1]
     flat = points.reshape(-1, points.shape[-1])
     _, image, seed = np.unravel_index(np.arange(len(flat)), shape)
     distances = np.array([np.linalg.norm(flat - point, axis=1) for point in flat])
-    distances[(image[:, None] == image) | (seed[:, None] == seed)] = np.inf
+    lost = textureless.ravel()
+    distances[(image[:, None] == image) | (seed[:, None] == seed) | lost[:, None] | lost] = np.inf
     first, second = np.sort(distances, axis=1)[:, :2].T
-    found, lost = distances.argmin(axis=1), textureless.ravel()
-    return np.where((first > 0) & (first < second) & ~lost & ~lost[found], found, -1).reshape(shape)
+    return np.where((first > 0) & (first < second), distances.argmin(axis=1), -1).reshape(shape)
 
 
 def hits(found: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -87,11 +90,12 @@ def missed(found: np.ndarray) -> list[int]:
     return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
 
 
-def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings: Settings) -> list[Row]:
+def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings: Settings, asked: int) -> list[Row]:
     """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
-    to each filter by itself. points, random: of the inversions, and of those through random weights. Filters are left out
-    in turn."""
+    to each filter by itself. points, random: of the inversions, and of those through random weights, each of the filters of
+    which every picture is a texture. asked: of how many filters these are. Filters are left out in turn."""
     found = []
+    beside: dict[str, float | Estimate] = {f"filters of {asked} of which every picture is a texture": len(points)}
     for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
         share = partial(_share, parts=parts)
         most, confidence = settings.most_dependence, settings.confidence
@@ -101,7 +105,8 @@ def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings
         }
         controls = {"the limit": most, RANDOM: share(random)}
         measured = jackknife(share, confidence, points)
-        found.append(judged(4, layer, f"share of {measure} in the variance", measured, controls, margins, confidence))
+        name = f"share of {measure} in the variance"
+        found.append(judged(4, layer, name, measured, controls, margins, confidence, beside))
     return found
 
 

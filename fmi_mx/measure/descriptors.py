@@ -67,19 +67,21 @@ def channel_statistics(pictures: Iterable[np.ndarray], weights: Arrays) -> list[
     return found
 
 
-def positions(descriptors: Sequence[Descriptor], parts: Iterable[str]) -> np.ndarray:
+def positions(descriptors: Sequence[Descriptor], parts: Iterable[str], chosen: np.ndarray | None = None) -> np.ndarray:
     """Descriptors as points whose Euclidean distances say how alike pictures are.
 
-    descriptors: n, of all pictures to be compared. parts: those to use. Every number is standardised over the
-    n pictures (one that is the same in all counts nothing) and divided by the square root of how many its part has, so that
-    no number counts for its unit and no part for its length. Returns float64 (n, F).
+    descriptors: n, of all pictures to be compared. parts: those to use. chosen: bool (n,), the pictures over which every
+    number is standardised, all when None; a few that are far from all others, such as grey ones, would else make the others
+    alike. A number that is the same in all chosen counts nothing. Each is divided by the square root of how many its part
+    has, so that no number counts for its unit and no part for its length. Returns float64 (n, F).
     """
     columns = []
     for part in parts:
         values = np.array([descriptor[part] for descriptor in descriptors])
-        deviation = values.std(axis=0)
-        varies = deviation > 1e-9 * (np.abs(values).max(axis=0) + 1e-9)
-        columns.append((values - values.mean(axis=0)) * varies / np.where(varies, deviation, 1) / np.sqrt(values.shape[1]))
+        some = values if chosen is None else values[chosen]
+        deviation = some.std(axis=0)
+        varies = deviation > 1e-9 * (np.abs(some).max(axis=0) + 1e-9)
+        columns.append((values - some.mean(axis=0)) * varies / np.where(varies, deviation, 1) / np.sqrt(values.shape[1]))
     return np.concatenate(columns, axis=1)
 
 

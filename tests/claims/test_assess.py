@@ -14,7 +14,7 @@ from fmi_mx.claims import transfers as claim_transfers
 from fmi_mx.claims.runs import white_noise
 from fmi_mx.claims.settings import load_settings
 from fmi_mx.claims.style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
-from fmi_mx.claims.textureless import is_textureless, means_of_textures
+from fmi_mx.claims.textureless import filters_of_textures, is_textureless, means_of_textures
 from fmi_mx.claims.textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
 from fmi_mx.claims.verdicts import judged
 from fmi_mx.cli import main
@@ -105,13 +105,42 @@ def test_filters_that_leave_the_same_grey_are_not_found():
 
 
 def test_a_picture_that_is_no_texture_neither_finds_nor_is_found():
-    """Of filter 3 one is grey, though not the same grey as another: of the four that are sought, it and the one that it is
-    nearest to are missed."""
+    """Of filter 3 one is grey, though not the same grey as another: it and the one that should find it are missed. It lies
+    on a picture of filter 5, which finds its own all the same."""
     points, textureless = textures(10), np.zeros((16, 2, 2), bool)
+    points[3, 1, 0] = points[5, 0, 1] + 1e-3
+    assert not hits(found_of(points))[5, 0, 1]
     textureless[3, 1, 0] = True
     found = hits(nearest(points, textureless))
     assert (found[3] == [[True, False], [False, True]]).all()
     assert found[np.arange(16) != 3].all()
+    assert not hits(nearest(points, np.ones((16, 2, 2), bool))).any()
+
+
+def test_pictures_that_are_no_texture_do_not_make_the_others_alike():
+    """Four textures whose wavelengths differ little, and a fifth filter whose pictures are black, far from them."""
+
+    def picture(filter_, seed):
+        if filter_ == 4:
+            return np.zeros((32, 48, 3), np.uint8)
+        noise = generator(10 * filter_ + seed).normal(0, 3, (32, 48))
+        wave = 128 + 50 * np.sin(np.arange(48) / (1 + 0.1 * filter_)) + noise
+        return np.repeat(wave[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
+
+    pictures = [[[picture(l, 2 * image + seed) for seed in (0, 1)] for image in (0, 1)] for l in range(5)]
+    black = np.zeros((5, 2, 2), bool)
+    black[4] = True
+    np.testing.assert_allclose(points_of(pictures, black)[:4], points_of(pictures[:4]))
+    assert np.isfinite(points_of(pictures, black)).all()
+    np.testing.assert_array_equal(points_of(pictures, black | True), points_of(pictures))
+
+
+def test_claim_4_counts_the_filters_of_which_every_picture_is_a_texture():
+    without = np.zeros((5, 2, 2), bool)
+    without[3, 1, 0] = True
+    np.testing.assert_array_equal(filters_of_textures(without), [True, True, True, False, True])
+    without[:3, 0, 1] = True
+    assert filters_of_textures(without).all()  # one would be left
 
 
 def test_without_filters_and_with_shuffled_labels_it_is_chance():
@@ -323,20 +352,20 @@ def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
 
 
 def test_claim_4_holds_where_images_add_little():
-    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS)
+    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS, 16)
     assert alone.verdict == altogether.verdict == "holds"
     assert altogether.measured.value < 0.01 < 0.5 < altogether.controls["random weights"]
-    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS)
+    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS, 16)
     assert altogether.verdict == "does not hold" and altogether.because == ("the limit",)
     assert altogether.measured.value == pytest.approx(0.64 / 1.64, abs=0.1) and alone.measured.value < 0.1
-    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS)
+    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS, 16)
     assert alone.verdict == "does not hold" and alone.because == ("the limit",)
-    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS)
+    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS, 16)
     assert alone.verdict == "undecided" and alone.because == ("random weights",)
 
 
 def test_where_filters_do_not_differ_all_is_the_images():
-    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS)
+    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS, 16)
     assert alone.measured == Estimate(1, 1, 1) and alone.verdict == "does not hold"
 
 
@@ -346,7 +375,7 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
     of_image, covered = np.array([0.0, 2**0.5 / 2]).reshape(1, 2, 1, 1), []
     for seed in range(100):
         points = textures(1, 0, 0.5, seed=seed) + of_image
-        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS)
+        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS, 16)
         covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
     assert 0.88 <= np.mean(covered) <= 1
 
@@ -435,8 +464,10 @@ def check_whence(report, runs):
         without = lost(runs, name, ("seed0", "seed1"), ("astronaut", "coffee"), layer)
         measured = [[colourfulness(picture) for of_image in of_filter for picture in of_image] for of_filter in pictures]
         assert report["levels"]["colourfulness"][label][1]["value"] == pytest.approx(mean(measured, without))
-        points = points_of(pictures)
-        assert report["components"][label][layer] == pytest.approx(variance_components(points))
+        points = points_of(pictures, without)
+        kept = ~without.any(axis=(1, 2))
+        kept |= kept.sum() < 3
+        assert report["components"][label][layer] == pytest.approx(variance_components(points[kept]))
         share = hits(nearest(points, without)).mean()
         row = report["rows"][1]
         assert (row["measured"]["value"] if name == "trained" else row["controls"][label]) == pytest.approx(share)

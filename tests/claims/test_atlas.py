@@ -99,10 +99,35 @@ def test_centred_points_are_without_what_an_image_adds():
     """What keeps a filter's pictures apart, as a photograph does that shows through all of an image's."""
     given = points(images=2, apart=0.1)
     seen = given + np.array([[0.0], [40.0]])
+    none, lost = np.zeros((9, 2), bool), np.zeros((9, 2), bool)
+    lost[8, 1] = True
     assert close_of(seen).found.mean() < 0.5
-    np.testing.assert_array_equal(close_of(centred(seen)).found, close_of(centred(given)).found)
-    means = [[sum(given[l, image, k] for l in range(9)) / 9 for k in range(5)] for image in range(2)]
-    np.testing.assert_allclose(centred(given), given - np.array(means), atol=1e-12)
+    np.testing.assert_array_equal(close_of(centred(seen, none)).found, close_of(centred(given, none)).found)
+    means = [[sum(given[l, image, k] for l in range(n)) / n for k in range(5)] for image, n in ((0, 9), (1, 8))]
+    np.testing.assert_allclose(centred(given, lost), given - np.array(means), atol=1e-12)
+
+
+def test_a_lost_picture_that_is_the_nearest_is_passed_over():
+    """Filter 0's from image 1 is grey and lies on filter 4's from image 0, which finds its own all the same."""
+    given, lost = points(images=2, apart=0.1), np.zeros((9, 2), bool)
+    given[0, 1] = given[4, 0] + 1e-3
+    lost[0, 1] = True
+    assert (close_of(given).found[4], closeness(given, lost).found[4]) == (0, 1)
+
+
+def test_points_are_standardised_without_what_is_no_texture():
+    """Grey pictures, far from all else, would leave the others little to differ in."""
+    generator, lost = np.random.default_rng(0), np.zeros((6, 2), bool)
+    lost[5] = True
+    described = {"colour": generator.normal(size=(6, 2, 9)), "texture": generator.normal(size=(6, 2, 48))}
+    for values in described.values():
+        values[5] = -90.0
+    zeros = np.zeros((6, 2))
+    found = Inversions(np.arange(6), described, zeros, zeros, lost & False, lost, lost & False).points()[:5]
+    for start, (part, values) in zip((0, 9), described.items()):
+        length, kept = values.shape[2], values[:5].reshape(10, -1)
+        wanted = (values[:5] - kept.mean(axis=0)) / kept.std(axis=0) / np.sqrt(length)
+        np.testing.assert_allclose(found[..., start : start + length], wanted, err_msg=part)
 
 
 def test_levels_leave_out_pictures_that_are_no_texture():
@@ -190,8 +215,9 @@ def say(folder, out, *options):
 
 
 def found_centred_of(inversions):
-    points = inversions.points()
-    return pytest.approx(closeness(points - points.mean(axis=0), inversions.silent | inversions.stuck).found.mean())
+    points, lost = inversions.points(), inversions.silent | inversions.stuck
+    means = np.array([points[~lost[:, image], image].mean(axis=0) for image in range(points.shape[1])])
+    return pytest.approx(closeness(points - means, lost).found.mean())
 
 
 def test_what_the_atlas_says_is_written_and_resumes(atlas, tmp_path, capsys):

@@ -128,6 +128,15 @@ def test_positions_by_hand():
     np.testing.assert_allclose(positions(given, ("b",)), np.array(expected)[:, 2:])
 
 
+def test_positions_of_some_are_standardised_over_these():
+    """Values 0, 2, 4 have the mean 2 and the deviation sqrt(8/3); 100 is no part of it. What is the same in them counts
+    nothing, though it differs elsewhere."""
+    given = [{"a": np.array([value, 1.0 + (value > 50)])} for value in (0.0, 100.0, 2.0, 4.0)]
+    found = positions(given, ("a",), np.array([True, False, True, True]))
+    np.testing.assert_allclose(found[:, 0], (np.array([0, 100, 2, 4]) - 2) / np.sqrt(8 / 3) / np.sqrt(2))
+    np.testing.assert_array_equal(found[:, 1], 0)
+
+
 def test_no_unit_and_no_length_of_a_part_counts():
     generator = np.random.default_rng(0)
     given = [{"a": generator.normal(size=3), "b": generator.normal(size=500)} for _ in range(20)]

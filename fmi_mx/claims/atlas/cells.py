@@ -18,7 +18,7 @@ from ...measure.descriptors import positions
 from ...network.vgg19 import LAYERS, check_relu
 from ...runs.finished import StoredRun, state
 from ...runs.status import read_so_far
-from ..textureless import means_of_textures
+from ..textureless import means_of_textures, textures_or_all
 
 PARTS = ("colour", "texture")
 MEASURES = ("colourfulness", "intricacy")
@@ -57,11 +57,12 @@ class Inversions(NamedTuple):
         return means_of_textures(getattr(self, measure), self.lost())
 
     def points(self) -> np.ndarray:
-        """The inversions as points of the descriptor by colour and texture, standardised over them: float64 (n, images,
-        F)."""
+        """The inversions as points of the descriptor by colour and texture, standardised over those that are a texture:
+        float64 (n, images, F)."""
         filters, images = self.colourfulness.shape
         flat = {part: values.reshape(filters * images, -1) for part, values in self.described.items()}
-        points = positions([dict(zip(PARTS, both)) for both in zip(*(flat[part] for part in PARTS))], PARTS)
+        descriptors = [dict(zip(PARTS, both)) for both in zip(*(flat[part] for part in PARTS))]
+        points = positions(descriptors, PARTS, textures_or_all(self.lost().ravel()))
         return points.reshape(filters, images, -1)
 
 

@@ -41,9 +41,12 @@ class Closeness(NamedTuple):
 
 def closeness(points: np.ndarray, lost: np.ndarray) -> Closeness:
     """points: float64 (n, images, F), of at least two filters and images. lost: bool (n, images), pictures that are no
-    texture, silent or stuck: their filters are not found, and nothing is farther from a texture of its own."""
-    distances, lost = list(_distances(points)), lost.any(axis=1)
-    mutual = [pairs[~lost[pairs].any(axis=1)] for pairs in map(_mutual, distances)]
+    texture, silent or stuck: they neither find nor are found, so their filters are not found, and nothing is farther from a
+    texture of its own."""
+    distances = list(_distances(points))
+    seen = list(_distances(np.where(lost[..., None], np.nan, points)))
+    lost = lost.any(axis=1)
+    mutual = [pairs[~lost[pairs].any(axis=1)] for pairs in map(_mutual, seen)]
     found = [np.isin(np.arange(len(points)), pairs[pairs[:, 0] == pairs[:, 1], 0]) for pairs in mutual]
     own = np.mean([one.diagonal() for one in distances], axis=0)
     apart = np.mean([(one + one.T) / 2 for one in distances], axis=0)
@@ -51,9 +54,11 @@ def closeness(points: np.ndarray, lost: np.ndarray) -> Closeness:
     return Closeness(np.mean(found, axis=0), nearer, own, apart, mutual)
 
 
-def centred(points: np.ndarray) -> np.ndarray:
-    """Points, (n, images, F), without what an image adds to every picture: the mean of its filters is taken off."""
-    found: np.ndarray = points - points.mean(axis=0)
+def centred(points: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Points, (n, images, F), without what an image adds to every picture: the mean of its textures is taken off. lost: as
+    of ``closeness``."""
+    there = (~lost)[..., None]
+    found: np.ndarray = points - (points * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     return found
 
 
@@ -64,11 +69,12 @@ def _distances(points: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _mutual(distances: np.ndarray) -> np.ndarray:
-    """The pairs that are each other's nearest, (k, 2). A tie is none, and so is the same picture twice: neither filters that
-    nothing tells apart nor those that leave the same grey are found."""
+    """The pairs that are each other's nearest, (k, 2), where NaN is no distance. A tie is none, and so is the same picture
+    twice: neither filters that nothing tells apart nor those that leave the same grey are found."""
+    distances = np.where(np.isnan(distances), np.inf, distances)
     in_row, in_column = (distances == distances.min(axis=axis, keepdims=True) for axis in (1, 0))
     alone = (in_row.sum(axis=1, keepdims=True) == 1) & (in_column.sum(axis=0, keepdims=True) == 1)
-    return np.argwhere(in_row & in_column & alone & (distances > 0))
+    return np.argwhere(in_row & in_column & alone & (distances > 0) & np.isfinite(distances))
 
 
 def _nearer(distances: np.ndarray) -> np.ndarray:
