@@ -16,12 +16,6 @@ def is_textureless(record: Mapping[str, Any], trained: bool) -> bool:
     return bool(state(record)) if trained else bool(record["silent"])
 
 
-def textures_or_all(without: np.ndarray) -> np.ndarray:
-    """Which pictures are textures; all, where none is. without: bool, which are no texture. Returns bool of its shape."""
-    there: np.ndarray = ~without
-    return there if there.any() else np.ones_like(there)
-
-
 def filters_of_textures(without: np.ndarray) -> np.ndarray:
     """Of which filters every picture is a texture; all, where fewer than three are left, as two have no jackknife. without:
     bool (filters, ...), which are no texture. Returns bool (filters,)."""
@@ -35,7 +29,8 @@ def means_of_textures(values: np.ndarray, without: np.ndarray) -> np.ndarray:
 
     values: float64 (n, pictures). without: bool (n, pictures), which are no texture. Returns float64 (n or fewer,).
     """
-    there = textures_or_all(without)
+    there = ~without
+    there |= not there.any()
     counts = there.sum(axis=1)
     sums = np.where(there, values, 0.0).sum(axis=1)
     found: np.ndarray = sums[counts > 0] / counts[counts > 0]

@@ -9,7 +9,6 @@ import numpy as np
 from ..measure.descriptors import describe, positions
 from ..measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, variance_components
 from .settings import Settings
-from .textureless import textures_or_all
 from .verdicts import RANDOM, Row, judged
 
 
@@ -18,8 +17,7 @@ def points_of(pictures: list[list[list[np.ndarray]]], textureless: np.ndarray | 
     without a network: float64 (filters, images, seeds, F). textureless: bool (filters, images, seeds), which pictures are
     no texture, none when None; the others' numbers are standardised without them."""
     flat = [describe(picture) for of_filter in pictures for of_image in of_filter for picture in of_image]
-    chosen = None if textureless is None else textures_or_all(textureless.ravel())
-    points = positions(flat, ("colour", "texture"), chosen)
+    points = positions(flat, ("colour", "texture"), None if textureless is None else ~textureless.ravel())
     return points.reshape(len(pictures), len(pictures[0]), len(pictures[0][0]), -1)
 
 

@@ -63,9 +63,9 @@ def _write_numbers(layers: Sequence[Layer], place: Path) -> None:
     where = [[index, own] for index, layer in enumerate(layers) for own in range(len(layer.filters))]
     described = [[one for layer in layers for one in layer.described[image]] for image in range(len(layers[0].rows))]
     of_image = [next((image for image, one in enumerate(of_filter) if one), 0) for of_filter in zip(*described)]
-    network, start = points_of(described), 0
+    network, start = points_of(described, np.concatenate([layer.textures() for layer in layers], axis=1)), 0
     for layer in layers:
-        points, rows = points_of(layer.described), slice(start, start + len(layer.filters))
+        points, rows = points_of(layer.described, layer.textures()), slice(start, start + len(layer.filters))
         far = [[[*where[one], of_image[one]] for one in found] for found in nearest(network, rows)]
         near = [[[one, of_image[start + one]] for one in found] for found in nearest(points, slice(None))]
         apart = [number(one) for one in between_images(points).tolist()]

@@ -51,6 +51,10 @@ class Layer(NamedTuple):
     described: list[list[Descriptor | None]]
     strip: tuple[int, ...] | None
 
+    def textures(self) -> np.ndarray:
+        """Which cells have a picture that is neither silent nor stuck: bool (images, filters)."""
+        return np.array([[not isinstance(row, str) and not _is_lost(row) for row in column] for column in self.rows])
+
     def count(self, which: str) -> int:
         """How many cells are ``silent`` or ``stuck``, or ``lack`` a picture."""
         cells = [row for column in self.rows for row in column]
@@ -76,7 +80,7 @@ def draw_layer(source: Source, place: Path, name: str, filters: list[int], colum
             sheet.put(position, small)
             if image.large:
                 write_file(place, f"{name}.f{l:03d}.{index}", fitted(picture, image.large))
-            if index == 0 and not (row[KEYS.index("silent")] or row[KEYS.index("stuck")]):
+            if index == 0 and not _is_lost(row):
                 strip.append(small)
         if image.small:
             sheet.write(place / "sheets" / f"{name}.{index}.jpg")
@@ -88,6 +92,10 @@ def draw_layer(source: Source, place: Path, name: str, filters: list[int], colum
     few = np.concatenate([strip[i] for i in chosen])
     write_picture(place / "sheets" / f"{name}.strip.jpg", few)
     return Layer(name, filters, rows, described, few.shape[:2])
+
+
+def _is_lost(row: Sequence[Any]) -> bool:
+    return bool(row[KEYS.index("silent")] or row[KEYS.index("stuck")])
 
 
 def _cell(source: Source, name: str | None) -> tuple[Any, Descriptor | None, np.ndarray | None]:

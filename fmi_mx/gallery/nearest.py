@@ -16,13 +16,14 @@ _PARTS = ("colour", "texture")
 Described = Sequence[Sequence["Descriptor | None"]]  # [image][filter]; None where there is no picture
 
 
-def points_of(described: Described) -> np.ndarray:
-    """Every picture as a point; see ``positions``, which sees all of them. Returns float64 (images, filters, F), NaN where
-    there is no picture."""
+def points_of(described: Described, textures: np.ndarray) -> np.ndarray:
+    """Every picture as a point, see ``positions``. textures: bool (images, filters), which pictures are a texture, and no
+    silent or stuck one; the scale is theirs. Returns float64 (images, filters, F), NaN where there is no picture."""
     there = [one for column in described for one in column if one is not None]
-    found = positions(there, _PARTS) if there else np.zeros((0, 1))
-    points: np.ndarray = np.full((len(described), len(described[0]), found.shape[1]), np.nan)
-    points[np.array([[one is not None for one in column] for column in described])] = found
+    lies = np.array([[one is not None for one in column] for column in described])
+    found = positions(there, _PARTS, textures[lies]) if there else np.zeros((0, 1))
+    points: np.ndarray = np.full((*lies.shape, found.shape[1]), np.nan)
+    points[lies] = found
     return points
 
 

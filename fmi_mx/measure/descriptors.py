@@ -71,14 +71,14 @@ def positions(descriptors: Sequence[Descriptor], parts: Iterable[str], chosen: n
     """Descriptors as points whose Euclidean distances say how alike pictures are.
 
     descriptors: n, of all pictures to be compared. parts: those to use. chosen: bool (n,), the pictures over which every
-    number is standardised, all when None; a few that are far from all others, such as grey ones, would else make the others
-    alike. A number that is the same in all chosen counts nothing. Each is divided by the square root of how many its part
-    has, so that no number counts for its unit and no part for its length. Returns float64 (n, F).
+    number is standardised, all when None or where none is; a few that are far from all others, such as grey ones, would else
+    make the others alike. A number that is the same in all chosen counts nothing. Each is divided by the square root of how
+    many its part has, so that no number counts for its unit and no part for its length. Returns float64 (n, F).
     """
     columns = []
     for part in parts:
         values = np.array([descriptor[part] for descriptor in descriptors])
-        some = values if chosen is None else values[chosen]
+        some = values if chosen is None or not chosen.any() else values[chosen]
         deviation = some.std(axis=0)
         varies = deviation > 1e-9 * (np.abs(some).max(axis=0) + 1e-9)
         columns.append((values - some.mean(axis=0)) * varies / np.where(varies, deviation, 1) / np.sqrt(values.shape[1]))

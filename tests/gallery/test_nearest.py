@@ -16,19 +16,25 @@ def described(images, filters, lacking=()):
     return found
 
 
-def test_points_are_positions_over_all_pictures_that_are_there():
-    all_of_them = described(2, 4, [(1, 2)])
-    points = points_of(all_of_them)
-    expected = positions([one for column in all_of_them for one in column if one], PARTS)
+def placed(pictures):
+    return points_of(pictures, np.ones((len(pictures), len(pictures[0])), bool))
+
+
+def test_points_are_positions_over_all_textures_that_are_there():
+    all_of_them, textures = described(2, 4, [(1, 2)]), np.ones((2, 4), bool)
+    textures[0, 3] = False
+    points = points_of(all_of_them, textures)
+    kept = np.array([1, 1, 1, 0, 1, 1, 1], bool)
+    expected = positions([one for column in all_of_them for one in column if one], PARTS, kept)
     assert points.shape == (2, 4, 57)
     assert np.array_equal(points[0], expected[:4])
     assert np.array_equal(points[1, [0, 1, 3]], expected[4:])
     assert np.isnan(points[1, 2]).all()
-    assert points_of([[None, None]]).shape == (1, 2, 1)
+    assert placed([[None, None]]).shape == (1, 2, 1)
 
 
 def test_between_images_is_the_mean_distance_of_a_filters_pictures():
-    points = points_of(described(3, 4, [(0, 1), (0, 2), (1, 2)]))
+    points = placed(described(3, 4, [(0, 1), (0, 2), (1, 2)]))
     expected = [np.linalg.norm(points[i, 0] - points[j, 0]) for i, j in ((0, 1), (0, 2), (1, 2))]
     found = between_images(points)
     assert found[0] == pytest.approx(np.mean(expected))
@@ -38,7 +44,7 @@ def test_between_images_is_the_mean_distance_of_a_filters_pictures():
 
 
 def test_nearest_is_by_the_mean_over_images_and_never_oneself():
-    points = points_of(described(2, 20, [(1, 3), (0, 4), (1, 4)]))
+    points = placed(described(2, 20, [(1, 3), (0, 4), (1, 4)]))
     distances = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
     expected = distances.mean(axis=0)
     expected[3], expected[:, 3] = distances[0, 3], distances[0, :, 3]

@@ -135,6 +135,7 @@ def test_positions_of_some_are_standardised_over_these():
     found = positions(given, ("a",), np.array([True, False, True, True]))
     np.testing.assert_allclose(found[:, 0], (np.array([0, 100, 2, 4]) - 2) / np.sqrt(8 / 3) / np.sqrt(2))
     np.testing.assert_array_equal(found[:, 1], 0)
+    np.testing.assert_array_equal(positions(given, ("a",), np.zeros(4, bool)), positions(given, ("a",)))
 
 
 def test_no_unit_and_no_length_of_a_part_counts():

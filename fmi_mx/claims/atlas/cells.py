@@ -18,7 +18,7 @@ from ...measure.descriptors import positions
 from ...network.vgg19 import LAYERS, check_relu
 from ...runs.finished import StoredRun, state
 from ...runs.status import read_so_far
-from ..textureless import means_of_textures, textures_or_all
+from ..textureless import means_of_textures
 
 PARTS = ("colour", "texture")
 MEASURES = ("colourfulness", "intricacy")
@@ -62,7 +62,7 @@ class Inversions(NamedTuple):
         filters, images = self.colourfulness.shape
         flat = {part: values.reshape(filters * images, -1) for part, values in self.described.items()}
         descriptors = [dict(zip(PARTS, both)) for both in zip(*(flat[part] for part in PARTS))]
-        points = positions(descriptors, PARTS, textures_or_all(self.lost().ravel()))
+        points = positions(descriptors, PARTS, ~self.lost().ravel())
         return points.reshape(filters, images, -1)
 
 
