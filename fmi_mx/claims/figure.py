@@ -14,6 +14,7 @@ from .verdicts import RANDOM
 DPI = 120
 COLOURS = {"trained": "tab:blue", RANDOM: "tab:orange", "white noise": "grey"}
 SHADES = {"filter": "tab:blue", "image": "tab:red", "both": "tab:pink", "seed": "lightgrey"}
+BELOW: dict[str, Any] = {"fontsize": 8, "loc": "upper center", "bbox_to_anchor": (0.5, -0.08)}  # a legend that hides nothing
 NAMES = {"filter": "filter", "image": "image", "both": "filter x image", "seed": "seed"}
 
 
@@ -38,7 +39,7 @@ def _retrieval(axis: Axes, report: dict[str, Any]) -> None:
     axis.axhline(rows[0]["controls"]["chance"], color="black", linewidth=0.8, label="chance")
     axis.set(title="1. nearest of another image and seed: same filter", ylim=(-0.03, 1.03), ylabel="share of pictures")
     _layers(axis, layers)
-    axis.legend(fontsize=8)
+    axis.legend(ncol=4, **BELOW)
 
 
 def _levels(axis: Axes, report: dict[str, Any]) -> None:
@@ -53,7 +54,7 @@ def _levels(axis: Axes, report: dict[str, Any]) -> None:
     axis.set_title("2. by layer")
     _layers(axis, report["settings"]["layers"])
     handles = [one for place in (axis, right) for one in place.get_legend_handles_labels()[0]]
-    axis.legend(handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=2)
+    axis.legend(handles=handles, ncol=2, **BELOW)
 
 
 def _style(axis: Axes, report: dict[str, Any]) -> None:
@@ -86,7 +87,7 @@ def _components(axis: Axes, report: dict[str, Any]) -> None:
                 bottom += value / whole
     axis.set(title="4. variance components (left trained, right random weights)", ylabel="share of the variance")
     _layers(axis, report["settings"]["layers"])
-    axis.legend(fontsize=8)
+    axis.legend(ncol=4, **BELOW)
 
 
 def _points(
