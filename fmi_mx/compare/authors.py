@@ -12,7 +12,7 @@ from ..files import store
 from ..files.images import fitted
 from ..machine.aliases import AnyPath
 from ..measure.descriptors import DESCRIBED
-from ..runs.finished import StoredRun, check_all_there, read_run
+from ..runs.finished import StoredRun, check_all_there, read_run, state
 from .panels import read_panel
 
 FRAME = 50  # a cell loses 1/50 of its shorter side (at least 3 pixels) all round, where the panel has a frame
@@ -33,11 +33,13 @@ PANELS = {
 class Sides(NamedTuple):
     """Both sides of a comparison. experiment: of the run, as ``experiment.as_data`` gives it. ours, theirs: name of a cell
     -> uint8 (H, W, 3), of the panel's size, without the frame; ours has what both have, theirs the whole panel (but for Fig.
-    5's styles, which nobody computed). Of Fig. 4 ours has all draws of the run, as no draw is the authors'."""
+    5's styles, which nobody computed). Of Fig. 4 ours has all draws of the run, as no draw is the authors'. lost: the names
+    of ours that are silent or stuck, and no texture."""
 
     experiment: dict[str, Any]
     ours: dict[str, np.ndarray]
     theirs: dict[str, np.ndarray]
+    lost: frozenset[str]
 
 
 def read_sides(folder: AnyPath, panel: AnyPath) -> Sides:
@@ -58,7 +60,8 @@ def read_sides(folder: AnyPath, panel: AnyPath) -> Sides:
             ours[name] = like(picture, cells[place])
     if not ours:
         raise InputError(f"{folder} has none of the cells of {FIGURES[method]}'s panel, which are {', '.join(cells)}")
-    return Sides(experiment, ours, {name: within_frame(cell) for name, cell in cells.items()})
+    lost = frozenset(name for name in ours if state(finished.records[name]))
+    return Sides(experiment, ours, {name: within_frame(cell) for name, cell in cells.items()}, lost)
 
 
 def like(picture: np.ndarray, cell: np.ndarray) -> np.ndarray:

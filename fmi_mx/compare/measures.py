@@ -17,15 +17,19 @@ from .authors import Sides
 
 class Measure(NamedTuple):
     """A descriptor of every picture. ours, theirs: name of a cell -> descriptor. parts: layers that the cells' method
-    inverts -> the parts of the descriptor to use."""
+    inverts -> the parts of the descriptor to use. lost: as of ``Sides``."""
 
     ours: dict[str, dict[str, np.ndarray]]
     theirs: dict[str, dict[str, np.ndarray]]
     parts: Callable[[list[str]], Sequence[str]]
+    lost: frozenset[str]
 
     def positions(self, ours: Collection[str], theirs: Iterable[str], layers: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Points of the named cells, ours (n, F) and theirs (m, F), standardised over both."""
-        points = positions([self.ours[name] for name in ours] + [self.theirs[name] for name in theirs], self.parts(layers))
+        """Points of the named cells, ours (n, F) and theirs (m, F), standardised over both but for ours that are no
+        texture."""
+        panel = [self.theirs[name] for name in theirs]
+        chosen = np.array([name not in self.lost for name in ours] + [True] * len(panel))
+        points = positions([self.ours[name] for name in ours] + panel, self.parts(layers), chosen)
         return points[: len(ours)], points[len(ours) :]
 
 
@@ -33,13 +37,17 @@ def describe_both(sides: Sides, weights: AnyPath, device: str) -> tuple[dict[str
     """Every descriptor, label -> ``Measure``, and those left out, label -> why."""
     ours, theirs = ({name: describe(picture) for name, picture in side.items()} for side in (sides.ours, sides.theirs))
     found = {
-        "colour and texture": Measure(ours, theirs, lambda _: ("colour", "texture")),
-        "colour": Measure(ours, theirs, lambda _: ("colour",)),
-        "texture": Measure(ours, theirs, lambda _: ("texture",)),
+        "colour and texture": Measure(ours, theirs, lambda _: ("colour", "texture"), sides.lost),
+        "colour": Measure(ours, theirs, lambda _: ("colour",), sides.lost),
+        "texture": Measure(ours, theirs, lambda _: ("texture",), sides.lost),
     }
     if not Path(weights).is_file():
         return found, {"VGG-19": f"no weights at {weights}"}
     arrays = load_weights(weights, choose_device(device))
     ours, theirs = (dict(zip(side, channel_statistics(side.values(), arrays))) for side in (sides.ours, sides.theirs))
-    found["VGG-19"] = Measure(ours, theirs, lambda layers: [layer for layer in DESCRIBED if layer not in layers])
+    found["VGG-19"] = Measure(ours, theirs, _without, sides.lost)
     return found, {}
+
+
+def _without(inverted: list[str]) -> list[str]:
+    return [layer for layer in DESCRIBED if layer not in inverted]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from scipy.ndimage import gaussian_filter
-from stored import finished_run
+from stored import finished_run, rewrite
 
 from fmi_mx import InputError, cli, load_experiment
 from fmi_mx.compare import measures
@@ -78,6 +78,21 @@ def test_fig3_finds_each_cell_by_another_draw_of_its_texture(tmp_path):
     assert summaries["all"]["rank"] == {"cells": 25, "first": 25, "mean_rank": 1.0}
     assert summaries["relu3_2"]["rank_in_row"] == {"cells": 5, "first": 5, "mean_rank": 1.0}
     assert json.loads((folder / "compare.json").read_text(encoding="utf-8")) == report
+
+
+def test_a_grey_cell_does_not_make_the_others_alike(tmp_path):
+    """The others' points are those of a comparison without it."""
+    black = {FIG3[3]: np.zeros((120, 160, 3), np.uint8)}
+    folder = run_folder(tmp_path, "fmi", {**{name: texture(name, 1) for name in FIG3}, **black})
+    rewrite(folder, FIG3[3], silent=True)
+    sides = read_sides(folder, panel_file(tmp_path, "fmi"))
+    assert sides.lost == {FIG3[3]}
+    measure = measures.describe_both(sides, tmp_path / "none", "cpu")[0]["colour and texture"]
+    others, theirs = [name for name in FIG3 if name != FIG3[3]], list(sides.theirs)
+    found, panel = measure.positions(FIG3, theirs, [])
+    expected, expected_panel = measure.positions(others, theirs, [])
+    np.testing.assert_allclose(np.delete(found, 3, axis=0), expected)
+    np.testing.assert_allclose(panel, expected_panel)
 
 
 def test_cells_in_one_anothers_places_are_found_out(tmp_path):
