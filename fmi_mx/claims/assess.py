@@ -83,7 +83,7 @@ def _textures(
         found, of_random = map(nearest, points, without)
         rows.append(retrieval_row(layer, found, of_random, of_noise, settings, bootstrap, generator))
         trained, random = (one[filters_of_textures(lost)] for one, lost in zip(points, without))
-        rows += dependence_rows(layer, trained, random, settings, len(settings.filters))
+        rows += dependence_rows(layer, trained, random, settings)
         components["trained"][layer], components[RANDOM][layer] = map(variance_components, (trained, random))
         unfound[layer] = [settings.filters[place] for place in missed(found)]
     return rows, components, unfound

@@ -44,9 +44,8 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
             [_by_filter(one[layer], measure, without[layer]) for layer in settings.layers]
             for one, without in zip(inversions, textureless)
         )
-        places = np.arange(len(settings.layers))
-        row = trend_row("all layers", f"{name}, slope a layer", places, trained, random, settings.confidence, bootstrap)
-        rows.append(row)
+        what, places = f"{name}, slope a layer", range(len(settings.layers))
+        rows.append(trend_row("all layers", what, places, trained, random, settings.confidence, bootstrap))
         noise = white_noise(settings.generator("white noise"), inversions.trained, denoised)
         none: np.ndarray = np.zeros((len(noise), len(noise[0]), len(noise[0][0])), bool)
         found[name] = {

@@ -88,12 +88,13 @@ def missed(found: np.ndarray) -> list[int]:
     return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
 
 
-def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings: Settings, asked: int) -> list[Row]:
+def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings: Settings) -> list[Row]:
     """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
     to each filter by itself. points, random: of the inversions, and of those through random weights, each of the filters of
-    which every picture is a texture. asked: of how many filters these are. Filters are left out in turn."""
+    which every picture is a texture. Filters are left out in turn."""
     found = []
-    beside: dict[str, float | Estimate] = {f"filters of {asked} of which every picture is a texture": len(points)}
+    counted = f"filters of {len(settings.filters)} of which every picture is a texture"
+    beside: dict[str, float | Estimate] = {counted: len(points)}
     for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
         share = partial(_share, parts=parts)
         most, confidence = settings.most_dependence, settings.confidence

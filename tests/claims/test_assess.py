@@ -352,20 +352,20 @@ def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
 
 
 def test_claim_4_holds_where_images_add_little():
-    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS, 16)
+    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS)
     assert alone.verdict == altogether.verdict == "holds"
     assert altogether.measured.value < 0.01 < 0.5 < altogether.controls["random weights"]
-    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS, 16)
+    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS)
     assert altogether.verdict == "does not hold" and altogether.because == ("the limit",)
     assert altogether.measured.value == pytest.approx(0.64 / 1.64, abs=0.1) and alone.measured.value < 0.1
-    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS, 16)
+    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS)
     assert alone.verdict == "does not hold" and alone.because == ("the limit",)
-    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS, 16)
+    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS)
     assert alone.verdict == "undecided" and alone.because == ("random weights",)
 
 
 def test_where_filters_do_not_differ_all_is_the_images():
-    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS, 16)
+    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS)
     assert alone.measured == Estimate(1, 1, 1) and alone.verdict == "does not hold"
 
 
@@ -375,7 +375,7 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
     of_image, covered = np.array([0.0, 2**0.5 / 2]).reshape(1, 2, 1, 1), []
     for seed in range(100):
         points = textures(1, 0, 0.5, seed=seed) + of_image
-        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS, 16)
+        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS)
         covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
     assert 0.88 <= np.mean(covered) <= 1
 

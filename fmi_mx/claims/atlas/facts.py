@@ -82,7 +82,8 @@ def layer_facts(
 
 def found_centred(inversions: Inversions, bootstrap: Bootstrap) -> Estimate:
     """The share of filters that are found where what an image adds to every picture is taken off, see ``centred``."""
-    return bootstrap.estimate(np.mean, closeness(centred(inversions.points(), inversions.lost()), inversions.lost()).found)
+    lost = inversions.lost()
+    return bootstrap.estimate(np.mean, closeness(centred(inversions.points(), lost), lost).found)
 
 
 def fairness_facts(settings: Settings, columns: dict[str, Columns]) -> dict[str, dict[str, Fairness]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -43,10 +42,11 @@ def closeness(points: np.ndarray, lost: np.ndarray) -> Closeness:
     """points: float64 (n, images, F), of at least two filters and images. lost: bool (n, images), pictures that are no
     texture, silent or stuck: they neither find nor are found, so their filters are not found, and nothing is farther from a
     texture of its own."""
-    distances = list(_distances(points))
-    seen = list(_distances(np.where(lost[..., None], np.nan, points)))
+    images = list(combinations(range(points.shape[1]), 2))
+    distances = [cdist(points[:, one], points[:, other]) for one, other in images]
+    unseen = [lost[:, one, None] | lost[:, other] for one, other in images]
     lost = lost.any(axis=1)
-    mutual = [pairs[~lost[pairs].any(axis=1)] for pairs in map(_mutual, seen)]
+    mutual = [pairs[~lost[pairs].any(axis=1)] for pairs in map(_mutual, distances, unseen)]
     found = [np.isin(np.arange(len(points)), pairs[pairs[:, 0] == pairs[:, 1], 0]) for pairs in mutual]
     own = np.mean([one.diagonal() for one in distances], axis=0)
     apart = np.mean([(one + one.T) / 2 for one in distances], axis=0)
@@ -62,19 +62,14 @@ def centred(points: np.ndarray, lost: np.ndarray) -> np.ndarray:
     return found
 
 
-def _distances(points: np.ndarray) -> Iterator[np.ndarray]:
-    """For each pair of images (n, n): from each filter's inversion from the first to each filter's from the second."""
-    for first, second in combinations(range(points.shape[1]), 2):
-        yield cdist(points[:, first], points[:, second])
-
-
-def _mutual(distances: np.ndarray) -> np.ndarray:
-    """The pairs that are each other's nearest, (k, 2), where NaN is no distance. A tie is none, and so is the same picture
-    twice: neither filters that nothing tells apart nor those that leave the same grey are found."""
-    distances = np.where(np.isnan(distances), np.inf, distances)
+def _mutual(distances: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """The pairs that are each other's nearest, (k, 2). distances: from each filter's inversion from one image to each
+    filter's from another, (n, n). unseen: bool (n, n), pairs with a picture that is lost. A tie is none, and so is the same
+    picture twice: neither filters that nothing tells apart nor those that leave the same grey are found."""
+    distances = np.where(unseen, np.inf, distances)
     in_row, in_column = (distances == distances.min(axis=axis, keepdims=True) for axis in (1, 0))
     alone = (in_row.sum(axis=1, keepdims=True) == 1) & (in_column.sum(axis=0, keepdims=True) == 1)
-    return np.argwhere(in_row & in_column & alone & (distances > 0) & np.isfinite(distances))
+    return np.argwhere(in_row & in_column & alone & (distances > 0) & ~unseen)
 
 
 def _nearer(distances: np.ndarray) -> np.ndarray:
