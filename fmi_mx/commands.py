@@ -182,13 +182,13 @@ def _assess_atlas(options: Namespace) -> None:
 
 def compare_runs(options: Namespace) -> None:
     """``fmi compare``: each run beside the authors' panel; of several a table as well."""
-    from .compare.compare import compare
+    from .compare.compare import compare_all
     from .compare.tables import lines, settings_lines
 
     reports = {}
-    for folder in options.folders:
-        reports[folder] = compare(folder, options.panel, options.weights, options.device)
-        print("\n".join([*lines(reports[folder]), ""]), flush=True)
+    for folder, report in zip(options.folders, compare_all(options.folders, options.panel, options.weights, options.device)):
+        reports[folder] = report
+        print("\n".join([*lines(report), ""]), flush=True)
     if len(reports) > 1:
         print("\n".join(settings_lines(reports)))
 

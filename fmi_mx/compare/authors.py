@@ -91,6 +91,13 @@ def method_of(name: str) -> str:
     return name.split(".")[2]
 
 
+def inverted(experiment: dict[str, Any], name: str) -> list[str]:
+    """The layers whose codes made a cell. experiment: of ``Sides``."""
+    if experiment["method"] == "transfer":
+        return [experiment["content_layer"], *experiment["style_layers"]]
+    return [row_of(name)]
+
+
 def _finished(folder: Path) -> StoredRun:
     """A run that has a panel, with all its cells."""
     finished = read_run(folder)

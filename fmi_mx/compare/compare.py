@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..files import whole
 from ..files.images import file_digest, fitted
 from ..machine.aliases import AnyPath
 from . import pairs
-from .authors import FIGURES, Sides, column_of, method_of, read_sides, row_of
+from .authors import FIGURES, Sides, column_of, inverted, method_of, read_sides, row_of
 from .measures import Measure, describe_both
 from .retrieval import rank, spread, summary
 
@@ -24,14 +24,30 @@ FEWEST_DRAWS = 3  # with fewer there is no spread
 def compare(folder: AnyPath, panel: AnyPath, weights: AnyPath, device: str = "auto") -> dict[str, Any]:
     """Compares a run with the authors' panel of its figure, and writes compare.json and compare.png into its folder.
 
-    folder: of the run. panel: the panel's picture file. weights: a file; where there is none, VGG-19's descriptor is left
-    out. Returns the report, as compare.json holds it. Raises InputError as ``read_sides`` and ``load_weights`` do, and for
-    Fig. 4 where a layer has fewer than three draws.
+    folder: of the run. panel: the panel's picture file. weights: a file; where there is none, or the run inverts each of
+    their described layers, their descriptor is left out. Returns the report, as compare.json holds it. Raises InputError as
+    ``read_sides`` and ``load_weights`` do, and for Fig. 4 where a layer has fewer than three draws.
     """
-    sides = read_sides(folder, panel)
+    return next(compare_all([folder], panel, weights, device))
+
+
+def compare_all(
+    folders: Sequence[AnyPath], panel: AnyPath, weights: AnyPath, device: str = "auto"
+) -> Iterator[dict[str, Any]]:
+    """As ``compare``, of several runs: a report each. Whatever is wrong with one is raised before anything is written."""
+    sides = [read_sides(folder, panel) for folder in folders]
+    for one in sides:
+        if one.experiment["method"] == "rmci":
+            _check_draws(one)
+    for folder, one in zip(folders, sides):
+        report = _report(one, panel, weights, device)
+        picture = pairs.draw(report, one)
+        whole.write_all({Path(folder) / "compare.json": whole.as_json(report), Path(folder) / "compare.png": picture})
+        yield report
+
+
+def _report(sides: Sides, panel: AnyPath, weights: AnyPath, device: str) -> dict[str, Any]:
     method = sides.experiment["method"]
-    if method == "rmci":
-        _check_draws(sides)
     measures, left_out = describe_both(sides, weights, device)
     report: dict[str, Any] = {
         "figure": FIGURES[method],
@@ -49,8 +65,6 @@ def compare(folder: AnyPath, panel: AnyPath, weights: AnyPath, device: str = "au
         report["descriptors"] = {label: _retrieval(sides, measure) for label, measure in measures.items()}
     if method == "transfer":
         report["similarity"] = _similarity(sides)
-    picture = pairs.draw(report, sides)
-    whole.write_all({Path(folder) / "compare.json": whole.as_json(report), Path(folder) / "compare.png": picture})
     return report
 
 
@@ -60,7 +74,7 @@ def _retrieval(sides: Sides, measure: Measure) -> dict[str, Any]:
     theirs = list(sides.theirs)
     found: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(sides.ours):
-        ours, panel = measure.positions(sides.ours, theirs, _inverted(sides.experiment, name))
+        ours, panel = measure.positions(sides.ours, theirs, inverted(sides.experiment, name))
         distances = np.linalg.norm(panel - ours[i], axis=1)
         own = theirs.index(name)
         found[name] = {"nearest": theirs[int(distances.argmin())]}
@@ -104,13 +118,6 @@ def _grouped(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[
     for name in names:
         groups.setdefault(key(name), []).append(name)
     return groups
-
-
-def _inverted(experiment: dict[str, Any], name: str) -> list[str]:
-    """The layers whose codes made a cell."""
-    if experiment["method"] == "transfer":
-        return [experiment["content_layer"], *experiment["style_layers"]]
-    return [row_of(name)]
 
 
 def _similarity(sides: Sides) -> dict[str, dict[str, float]]:

@@ -11,8 +11,11 @@ import numpy as np
 from ..machine.aliases import AnyPath
 from ..machine.devices import choose_device
 from ..measure.descriptors import DESCRIBED, channel_statistics, describe, positions
+from ..network.vgg19 import width_of
 from ..weights.canonical import load_weights
-from .authors import Sides
+from .authors import Sides, inverted
+
+VGG19, SMALL_NETWORK = "VGG-19", "small network"  # the label of the descriptor from a network
 
 
 class Measure(NamedTuple):
@@ -42,10 +45,13 @@ def describe_both(sides: Sides, weights: AnyPath, device: str) -> tuple[dict[str
         "texture": Measure(ours, theirs, lambda _: ("texture",), sides.lost),
     }
     if not Path(weights).is_file():
-        return found, {"VGG-19": f"no weights at {weights}"}
+        return found, {VGG19: f"no weights at {weights}"}
     arrays = load_weights(weights, choose_device(device))
+    label = VGG19 if width_of(arrays) == 1 else SMALL_NETWORK
+    if not all(_without(inverted(sides.experiment, name)) for name in sides.ours):
+        return found, {label: f"the run inverts each of the layers that it describes: {', '.join(DESCRIBED)}"}
     ours, theirs = (dict(zip(side, channel_statistics(side.values(), arrays))) for side in (sides.ours, sides.theirs))
-    found["VGG-19"] = Measure(ours, theirs, _without, sides.lost)
+    found[label] = Measure(ours, theirs, _without, sides.lost)
     return found, {}
 
 

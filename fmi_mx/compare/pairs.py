@@ -8,6 +8,7 @@ import numpy as np
 
 from ..figure.canvas import Figure, plain, png, shortened, wrapped
 from .authors import Sides, row_of
+from .measures import SMALL_NETWORK, VGG19
 
 DPI = 120
 LABEL, TITLE, HEIGHT, GAP = 0.4, 0.25, 1.3, 0.1  # inches: left of a row, above a picture, of a picture, between pictures
@@ -22,24 +23,28 @@ Rows = Dict[str, List[Tuple[str, np.ndarray]]]  # label -> [(title, picture)]
 def draw(report: dict[str, Any], sides: Sides) -> bytes:
     """Draws a comparison. report: as ``compare`` returns it. sides: the pictures. Returns the PNG."""
     if "layers" in report:
-        text = (
-            "the authors' two draws with the share of ours that is nearer to our mean (without a network / VGG-19), and ours"
-        )
+        by = _by(next(iter(report["layers"].values())))
+        text = f"the authors' two draws with the share of ours that is nearer to our mean ({by}), and ours"
         return _png(text, _draws(report["layers"], sides))
-    text = "left ours, right the authors'; rank of the own cell among the panel's (without a network / VGG-19)"
+    text = f"left ours, right the authors'; rank of the own cell among the panel's ({_by(report['descriptors'])})"
     return _png(text, _pairs(report["descriptors"], sides))
 
 
-def _shown(descriptors: dict[str, Any]) -> list[dict[str, Any]]:
-    """The descriptors whose numbers stand in the picture."""
-    return [descriptors[label] for label in ("colour and texture", "VGG-19") if label in descriptors]
+def _shown(descriptors: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The descriptors whose numbers stand in the picture, by what the picture calls them."""
+    labels = {"colour and texture": "without a network", VGG19: VGG19, SMALL_NETWORK: SMALL_NETWORK}
+    return {name: descriptors[label] for label, name in labels.items() if label in descriptors}
+
+
+def _by(descriptors: dict[str, Any]) -> str:
+    return " / ".join(_shown(descriptors))
 
 
 def _pairs(descriptors: dict[str, Any], sides: Sides) -> Rows:
     """Row -> [(title, pair)] of the cells that both sides have."""
     rows: Rows = {}
     for name, ours in sides.ours.items():
-        ranks = " / ".join(str(one["cells"][name]["rank"]) for one in _shown(descriptors))
+        ranks = " / ".join(str(one["cells"][name]["rank"]) for one in _shown(descriptors).values())
         seam: np.ndarray = np.full((ours.shape[0], SEAM, 3), 255, np.uint8)
         image, row, last = name.split(".")
         title = f"{image} {last}: {ranks}" if last in ("gatys", "pmci") else f"{int(last[1:])}: {ranks}"
@@ -55,7 +60,7 @@ def _draws(layers: dict[str, dict[str, Any]], sides: Sides) -> Rows:
         ours = [name for name in sides.ours if row_of(name) == layer][:MOST_DRAWS]
         row = rows[layer] = []
         for i, name in enumerate(authors):
-            shares = " / ".join(f"{one['to_mean']['percentiles'][i]:.0f}" for one in _shown(descriptors))
+            shares = " / ".join(f"{one['to_mean']['percentiles'][i]:.0f}" for one in _shown(descriptors).values())
             row.append((f"authors {i + 1}: {shares} %", sides.theirs[name]))
         row += [(name.split(".")[-1], sides.ours[name]) for name in ours]
     return rows

@@ -28,7 +28,8 @@ def lines(report: dict[str, Any]) -> list[str]:
 def settings_lines(reports: dict[str, dict[str, Any]]) -> list[str]:
     """Comparisons of several runs with one panel, a row a run. reports: the run's folder -> report."""
     rows = [(_draws_row if "layers" in report else _cells_row)(name, report) for name, report in reports.items()]
-    return _aligned([list(rows[0]), *(list(row.values()) for row in rows)])
+    columns = max(rows, key=len)  # a run may lack the descriptor from a network
+    return _aligned([list(columns), *([row.get(column, "-") for column in columns] for row in rows)])
 
 
 def _cells_row(name: str, report: dict[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from stored import finished_run, rewrite
 
 from fmi_mx import InputError, cli, load_experiment
-from fmi_mx.compare import measures
+from fmi_mx.compare import measures, pairs
 from fmi_mx.compare.authors import PANELS, like, read_sides, within_frame
 from fmi_mx.compare.compare import compare
 from fmi_mx.compare.tables import lines, settings_lines
@@ -159,14 +159,14 @@ def test_where_the_cells_of_the_authors_panels_stand():
     ]  # fmt: skip
 
 
-def test_vgg19_is_used_at_layers_other_than_the_inverted(tmp_path, weights_file):
+def test_a_network_is_used_at_layers_other_than_the_inverted(tmp_path, weights_file):
     names = ["golden_gate.relu1_2.f000", "golden_gate.relu4_2.f002"]
     folder = run_folder(tmp_path, "fmi", {name: texture(name, 1) for name in names})
     panel = panel_file(tmp_path, "fmi")
     report = compare(folder, panel, weights_file, "cpu")
     assert report["left_out"] == {}
-    assert set(ranks(report, label="VGG-19").values()) == {1}
-    measure = measures.describe_both(read_sides(folder, panel), weights_file, "cpu")[0]["VGG-19"]
+    assert set(ranks(report, label="small network").values()) == {1}
+    measure = measures.describe_both(read_sides(folder, panel), weights_file, "cpu")[0]["small network"]
     assert measure.parts(["relu4_2"]) == ["relu1_2", "relu2_2", "relu3_2", "relu5_2"]
     theirs = list(measure.theirs)
     before = measure.positions(names, theirs, ["relu4_2"])
@@ -174,6 +174,34 @@ def test_vgg19_is_used_at_layers_other_than_the_inverted(tmp_path, weights_file)
         descriptor["relu4_2"] = np.random.default_rng(0).normal(size=1024)
     for one, two in zip(before, measure.positions(names, theirs, ["relu4_2"])):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_network_all_of_whose_described_layers_a_run_inverts_is_left_out(tmp_path, weights_file, capsys, monkeypatch):
+    """Fig. 5's cells by four of them as style layers and the fifth as the content's; another run inverts two of them."""
+    monkeypatch.setattr(measures, "width_of", lambda _: 1)
+    panel, name = panel_file(tmp_path, "transfer"), PANELS["transfer"][0][1]
+    folders = []
+    for place, seen in (("all", ["relu1_2", "relu3_2", "relu4_2", "relu5_2"]), ("two", ["relu1_2"])):
+        experiment = load_experiment(ROOT / "experiments" / "fig5.yaml", style_layers=seen, content_layer="relu2_2")
+        folders.append(str(finished_run(tmp_path / place, as_data(experiment), {name: texture(name)})))
+    assert cli.main(["compare", *folders, str(panel), "--weights", str(weights_file), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    reason = "the run inverts each of the layers that it describes: relu1_2, relu2_2, relu3_2, relu4_2, relu5_2"
+    assert [line for line in printed if line.startswith("left out")] == [f"left out: VGG-19 ({reason})"]
+    head, of_all, of_two = ([part.strip() for part in line.split("  ") if part] for line in printed[-3:])
+    assert head[-2:] == ["VGG-19", "colour apart"]
+    assert of_all[-2:] == ["-", of_two[-1]] and of_two[-2] == "1/1/1"
+
+
+def test_a_small_network_is_not_called_vgg19(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pairs, "wrapped", lambda text, *_: seen.append(text) or text)
+    folder, panel = run_folder(tmp_path, "fmi", {FIG3[0]: texture(FIG3[0])}), panel_file(tmp_path, "fmi")
+    small = compare(folder, panel, ROOT / "model" / "small.params", "cpu")
+    without = compare(folder, panel, tmp_path / "none")
+    assert list(small["descriptors"]) == ["colour and texture", "colour", "texture", "small network"]
+    assert [text[text.index("(") :] for text in seen] == ["(without a network / small network)", "(without a network)"]
+    assert list(without["left_out"]) == ["VGG-19"]
 
 
 def test_fig5_by_row_and_method_with_ssim(tmp_path):
@@ -348,6 +376,15 @@ def test_refusals_are_one_line_and_write_nothing(tmp_path, capsys):
         assert cli.main(["compare", str(folder), str(panel)]) == 2
         printed = capsys.readouterr().err
         assert printed.startswith("fmi: error:") and printed.count("\n") == 1
+    assert not list(tmp_path.rglob("compare.*"))
+
+
+def test_one_bad_run_of_several_leaves_nothing_written(tmp_path, capsys):
+    panel = panel_file(tmp_path, "fmi")
+    good = finished_run(tmp_path / "good", EXPERIMENTS["fmi"], {FIG3[0]: texture(FIG3[0])})
+    bad = run_folder(tmp_path, "fmi", {FIG3[0]: texture(FIG3[0])}, FIG3[1:2])
+    assert cli.main(["compare", str(good), str(bad), str(panel), "--weights", str(tmp_path / "none")]) == 2
+    assert f"failed: {FIG3[1]}" in capsys.readouterr().err
     assert not list(tmp_path.rglob("compare.*"))
 
 
