@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +19,7 @@ from . import report as reporting
 from .layers import layer_rows
 from .settings import Settings
 from .style import crops_row, distances, frobenius
-from .textureless import filters_of_textures
+from .textureless import filters_of_textures, points_of_textures
 from .textures import dependence_rows, missed, nearest, points_of, retrieval_row
 from .transfers import transfer_rows
 from .verdicts import RANDOM, Row
@@ -49,7 +50,7 @@ def assess(
     textures, components, unfound = _textures(settings, pictures, bootstrap, shuffles)
     trends, found = layer_rows(settings, pictures, bootstrap)
     style = _crops(settings, pictures, bootstrap, shuffles)
-    transferred, ways = transfer_rows(settings, pictures, bootstrap, shuffles)
+    transferred, ways = transfer_rows(settings, pictures, shuffles)
     rows = sorted([*textures, *trends, style, *transferred], key=lambda row: row.claim)
     report = {
         "settings": reporting.plain(settings),
@@ -75,15 +76,16 @@ def _textures(
     components: dict[str, dict[str, dict[str, float]]] = {"trained": {}, RANDOM: {}}
     unfound: dict[str, list[int]] = {}
     noise = settings.generator("white noise")
-    white = points_of(runs.white_noise(noise, pictures.inversions.trained, pictures.transfer.denoise))
+    finish = partial(postprocess, denoise=pictures.transfer.denoise)
+    white = points_of(runs.white_noise(noise, pictures.inversions.trained, finish))
     of_noise = nearest(white, np.zeros(white.shape[:3], bool))
     for layer in settings.layers:
         without = [one[layer] for one in pictures.textureless]
         points = [points_of(one[layer], lost) for one, lost in zip(pictures.inversions, without)]
         found, of_random = map(nearest, points, without)
         rows.append(retrieval_row(layer, found, of_random, of_noise, settings, bootstrap, generator))
-        trained, random = (one[filters_of_textures(lost)] for one, lost in zip(points, without))
-        rows += dependence_rows(layer, trained, random, settings)
+        trained, random = map(points_of_textures, points, without)
+        rows += dependence_rows(layer, trained, random, int(filters_of_textures(without[0]).sum()), settings)
         components["trained"][layer], components[RANDOM][layer] = map(variance_components, (trained, random))
         unfound[layer] = [settings.filters[place] for place in missed(found)]
     return rows, components, unfound

@@ -68,12 +68,14 @@ def _style(axis: Axes, report: dict[str, Any]) -> None:
     axis.bar(places, [one["value"] for one in estimates], color=COLOURS["trained"])
     _bars(axis, places, estimates, "black")
     for place, row in zip(places[1:], others):
-        axis.plot(place, list(row["controls"].values())[-1], "o", color=COLOURS[RANDOM])
+        for name, value in row["controls"].items():
+            if name != "no move":
+                axis.plot(place, value, "s" if name == RANDOM else "o", color=COLOURS.get(name, "black"))
     labels += [row["where"] if row["p"] is None else "PMCI: nearest style its own" for row in others]
     axis.set_xticks(range(len(labels)))
     axis.set_xticklabels(labels, rotation=60, ha="right", fontsize=7)
     axis.axhline(0, color="black", linewidth=0.8)
-    axis.set(title="3. crops found; way to the style (circles: the control)", ylabel="share")
+    axis.set(title="3. crops found; way to the style (squares: random weights; circles: others, or chance)", ylabel="share")
 
 
 def _components(axis: Axes, report: dict[str, Any]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Callable
 
 import numpy as np
 
 from ..files.finding import image_name
-from ..files.images import postprocess, preprocess
+from ..files.images import clipped, postprocess, preprocess
 from ..measure.colourfulness import colourfulness
 from ..measure.intervals import Bootstrap, Estimate
 from ..measure.intricacy import intricacy
@@ -27,7 +28,7 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
     keep their content, a photograph, which is intricate, in the one and its surrogate, which is not, in the other: the truth
     about the textures' own trend lies between the two.
     """
-    generator, denoise = settings.generator("surrogates"), pictures.transfer.denoise
+    generator, published = settings.generator("surrogates"), partial(postprocess, denoise=pictures.transfer.denoise)
 
     def intricate(picture: np.ndarray) -> float:
         return intricacy(picture, settings.surrogates, generator)
@@ -35,10 +36,10 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
     rows: list[Row] = []
     found: dict[str, dict[str, Any]] = {}
     both, alone = pictures.textureless, pictures.alone_textureless
-    for name, measure, inversions, textureless, denoised, contents in (
-        ("colourfulness", colourfulness, pictures.inversions, both, denoise, _contents(settings, pictures, denoise)),
-        ("intricacy", intricate, pictures.plain, both, 0, _contents(settings, pictures, 0)),
-        ("intricacy without a photograph", intricate, pictures.alone, alone, 0, {"surrogate": pictures.surrogate}),
+    for name, measure, inversions, textureless, finish, contents in (
+        ("colourfulness", colourfulness, pictures.inversions, both, published, _contents(settings, pictures, published)),
+        ("intricacy", intricate, pictures.plain, both, clipped, _contents(settings, pictures, clipped)),
+        ("intricacy without a photograph", intricate, pictures.alone, alone, clipped, {"surrogate": pictures.surrogate}),
     ):
         trained, random = (
             [_by_filter(one[layer], measure, without[layer]) for layer in settings.layers]
@@ -46,7 +47,7 @@ def layer_rows(settings: Settings, pictures: Pictures, bootstrap: Bootstrap) -> 
         )
         what, places = f"{name}, slope a layer", range(len(settings.layers))
         rows.append(trend_row("all layers", what, places, trained, random, settings.confidence, bootstrap))
-        noise = white_noise(settings.generator("white noise"), inversions.trained, denoised)
+        noise = white_noise(settings.generator("white noise"), inversions.trained, finish)
         none: np.ndarray = np.zeros((len(noise), len(noise[0]), len(noise[0][0])), bool)
         found[name] = {
             "trained": levels(trained, bootstrap),
@@ -66,12 +67,11 @@ def _by_filter(
     return means_of_textures(np.array(values), textureless.reshape(len(pictures), -1))
 
 
-def _contents(settings: Settings, pictures: Pictures, denoise: float) -> dict[str, np.ndarray]:
-    """The content images as the network sees them, name -> uint8 (H, W, 3). denoise: as of ``postprocess``."""
+def _contents(settings: Settings, pictures: Pictures, finish: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
+    """The content images as the network sees them, name -> (H, W, 3). finish: as of ``white_noise``."""
     sources, pixels = pictures.materials.sources, pictures.transfer.pixels
     return {
-        image_name(image): postprocess(preprocess(sources[image].pixels, settings.long_edge, pixels), denoise)
-        for image in settings.images
+        image_name(image): finish(preprocess(sources[image].pixels, settings.long_edge, pixels)) for image in settings.images
     }
 
 

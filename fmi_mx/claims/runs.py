@@ -13,7 +13,7 @@ from ..experiment.cell import Cell, cells
 from ..experiment.experiment import Experiment
 from ..files import store, whole
 from ..files.finding import image_name
-from ..files.images import MEAN, check_size, clipped, decode, png_bytes, postprocess, preprocess
+from ..files.images import MEAN, check_size, clipped, decode, png_bytes, preprocess
 from ..machine.aliases import AnyPath, Arrays
 from ..machine.precision import remark
 from ..measure.intricacy import periodic, surrogate
@@ -48,9 +48,10 @@ class Pictures(NamedTuple):
     and one image, ``surrogate``, uint8 (H, W, 3), which has the first photograph's colours and power spectrum and nothing of
     what it shows. textureless, alone_textureless: which pictures, of inversions and of alone, are no texture. descents:
     weights -> layer -> how the inversions came down, see ``_descents``. transfer: the experiment of PMCI, materials: its
-    images and weights, network: that of the materials. outputs: float32 (1, 3, H, W) minus the mean, neither clipped nor
-    denoised: the style images with which they are compared are not, and denoising takes more from the energies than the
-    descent has brought. crops: float32 (1, 3, h, w) minus the mean, of the images and styles in turn."""
+    images and weights, network: that of the materials. outputs: of PMCI, weights -> cell -> float32 (1, 3, H, W) minus the
+    mean, neither clipped nor denoised: the style images with which they are compared are not, and denoising takes more from
+    the energies than the descent has brought. crops: float32 (1, 3, h, w) minus the mean, of the images and styles in
+    turn."""
 
     inversions: Both
     plain: Both
@@ -63,7 +64,7 @@ class Pictures(NamedTuple):
     materials: Materials
     network: Network
     random_weights: Arrays
-    outputs: dict[Cell, np.ndarray]
+    outputs: dict[str, dict[Cell, np.ndarray]]
     crops: list[np.ndarray]
 
 
@@ -85,6 +86,7 @@ def compute(
     """
     by_seed = {f"seed{seed}": inversions(settings, settings.images, seed) for seed in settings.seeds}
     transfer, alone = transfers(settings), {"surrogate": inversions(settings, ["surrogate"], settings.seeds[0])}
+    of_pmci = {"pmci": transfer}
     gather(by_seed[f"seed{settings.seeds[0]}"], weights, images, device)
     materials = gather(transfer, weights, images, device)
     assert materials.weights is not None  # PMCI has layers
@@ -96,10 +98,11 @@ def compute(
         whole.write_file(folder / "surrogate.png", png_bytes(surrogate))
         orders = [Order(one, folder / f"{name}.{run_name}", file, place)
                   for name, file in (("trained", weights), ("random", folder / "random.params"))
-                  for runs, place in ((by_seed, images), (alone, folder)) for run_name, one in runs.items()]  # fmt: skip
+                  for runs, place in ((by_seed, images), (alone, folder), (of_pmci, images))
+                  for run_name, one in runs.items()]  # fmt: skip
         stream.write(remark(transfer.precision, materials.device))
         stream.writelines(f"{line}\n" for line in remarks(transfer, images))
-        _run_all([*orders, Order(transfer, folder / "pmci", weights, images)], device, jobs, stream, scheduler)
+        _run_all(orders, device, jobs, stream, scheduler)
         names = [image_name(image) for image in settings.images]
         trained, random = records = _read(settings, folder, names, by_seed, _record)
         network = load_network(materials.weights, transfer.pool, materials.device)
@@ -115,7 +118,10 @@ def compute(
             materials=materials,
             network=network,
             random_weights=to_device(random_weights, network.device),
-            outputs={cell: store.read_array(folder / "pmci", cell.name, "image") for cell in cells(transfer) if cell.layers},
+            outputs={
+                "trained": _outputs(folder / "trained.pmci", transfer),
+                RANDOM: _outputs(folder / "random.pmci", transfer),
+            },
             crops=crops,
         )
 
@@ -221,14 +227,19 @@ def _plain(folder: Path, name: str) -> np.ndarray:
     return clipped(store.read_array(folder, name, "image"))
 
 
+def _outputs(folder: Path, transfer: Experiment) -> dict[Cell, np.ndarray]:
+    return {cell: store.read_array(folder, cell.name, "image") for cell in cells(transfer) if cell.layers}
+
+
 def white_noise(
-    generator: np.random.Generator, pictures: ByLayer[np.ndarray], denoise: float
+    generator: np.random.Generator, pictures: ByLayer[np.ndarray], finish: Callable[[np.ndarray], np.ndarray]
 ) -> list[list[list[np.ndarray]]]:
-    """As many pictures of white noise as a layer has inversions, and of their sizes: [filter][image][seed] -> uint8 (H, W,
-    3). pictures: one of ``Both``. denoise: as of ``postprocess``."""
+    """As many pictures of white noise as a layer has inversions, and of their sizes: [filter][image][seed] -> (H, W, 3).
+    pictures: one of ``Both``. finish: makes a picture of float32 (1, 3, H, W) minus the mean, as ``postprocess`` and
+    ``clipped`` do."""
 
     def noise(like: np.ndarray) -> np.ndarray:
         pixels = generator.uniform(0, 255, (1, 3, *like.shape[:2])) - MEAN.reshape(1, 3, 1, 1)
-        return postprocess(pixels.astype(np.float32), denoise)
+        return finish(pixels.astype(np.float32))
 
     return [[[noise(one) for one in seeds] for seeds in images] for images in next(iter(pictures.values()))]

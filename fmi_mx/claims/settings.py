@@ -13,12 +13,16 @@ from ..experiment import entries
 from ..experiment.experiment import Experiment, check_number, load_experiment
 from ..experiment.overlay import EXPERIMENTS, lay_over
 from ..files import images
+from ..files.finding import image_name
 from ..files.plain_yaml import read_data
 from ..files.readers import Reader, choice, list_of, mapping, number, read_keys, text, whole
 from ..machine.aliases import AnyPath
 from ..method import losses
+from ..network.vgg19 import LAYERS
+from . import textureless
 
-SEVERAL = ("images", "styles", "layers", "filters", "seeds")  # of each at least two, or nothing could be compared
+# Of each at least so many, or nothing could be compared; of filters one is left out in turn.
+FEWEST = {"images": 2, "styles": 2, "layers": 2, "filters": textureless.FEWEST, "seeds": 2}
 
 
 class Crops(NamedTuple):
@@ -66,16 +70,28 @@ def load_settings(path: AnyPath, overrides: dict[str, object]) -> Settings:
             raise InputError("unknown key 'preset' to set; that of the inversions is the key 'descent'")
         lay_over(data, overrides, list(_SCHEMA))
         settings = Settings(**read_keys(data, _SCHEMA))
-        for key in SEVERAL:
-            if len(getattr(settings, key)) < 2:
-                raise InputError(f"{key}: must be at least two, to be compared")
-        both = [image for image in settings.images if image in settings.styles]
+        for key, fewest in FEWEST.items():
+            if len(getattr(settings, key)) < fewest:
+                raise InputError(f"{key}: must be at least {fewest}, to be compared")
+        if list(settings.layers) != [layer for layer in LAYERS if layer in settings.layers]:
+            raise InputError("layers: must go from the lowest to the highest, as the trends are over them")
+        names = set(map(image_name, settings.styles))
+        both = [image for image in settings.images if image_name(image) in names]
         if both:
             raise InputError(f"images and styles both have {shown(both[0])}; an image must be one of the two")
+        check_decidable(settings.resamples, settings.confidence)
         check_number(**{key: getattr(settings, key) for key in ("images", "layers", "filters", "seeds")})
     except InputError as error:
         raise InputError(f"claims {as_line(str(path))}: {error}") from error
     return settings
+
+
+def check_decidable(resamples: int, confidence: float) -> None:
+    """Raises InputError where even labels that never do as well, shuffled so often, would have a p above 1 - confidence."""
+    if 1 / (1 + resamples) > 1 - confidence:
+        raise InputError(
+            f"resamples: {resamples} decide nothing at confidence {confidence:g}; take at least {1 / (1 - confidence):.0f}"
+        )
 
 
 def inversions(settings: Settings, images: Iterable[str], seed: int) -> Experiment:

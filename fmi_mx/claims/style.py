@@ -6,7 +6,7 @@ import numpy as np
 
 from ..measure.descriptors import positions
 from ..measure.energy_vectors import total_variation
-from ..measure.intervals import Bootstrap, Estimate, permutation_p
+from ..measure.intervals import Bootstrap, Estimate, clopper_pearson, jackknife, permutation_p
 from .settings import Settings
 from .verdicts import RANDOM, Row, judged
 
@@ -89,35 +89,43 @@ def moved(output: np.ndarray, content: np.ndarray, styles: list[np.ndarray]) -> 
     return np.array([1 - total_variation(output, style) / far if far else 0.0 for style, far in zip(styles, whole)])
 
 
-def moved_row(where: str, way: np.ndarray, settings: Settings, bootstrap: Bootstrap) -> Row:
+def moved_row(where: str, way: np.ndarray, random: np.ndarray, settings: Settings) -> Row:
     """The share of the way to its style's energies that a PMCI output has gone.
 
-    way: float64 (styles, images, 2), to its own style and to the others, a mean. Styles are resampled, and images within
-    them.
+    way, random: float64 (styles, images, 2), through the network and through random weights, to its own style and to the
+    others, a mean. Styles are left out in turn.
     """
+    own, others, own_random = way[..., 0].mean(axis=1), way[..., 1].mean(axis=1), random[..., 0].mean(axis=1)
+    controls = {"no move": 0.0, "the other styles": float(others.mean()), RANDOM: float(own_random.mean())}
+    measured = jackknife(np.mean, settings.confidence, own)
     margins = {
-        "no move": bootstrap.nested(lambda both: both[..., 0].mean(), way),
-        "the other styles": bootstrap.nested(_first_less_second, way),
+        "no move": measured,
+        "the other styles": jackknife(np.mean, settings.confidence, own - others),
+        RANDOM: jackknife(np.mean, settings.confidence, own - own_random),
     }
-    controls = {"no move": 0.0, "the other styles": float(way[..., 1].mean())}
-    return judged(
-        3, where, "share of the way to the style's energies", margins["no move"], controls, margins, settings.confidence
-    )
+    return judged(3, where, "share of the way to the style's energies", measured, controls, margins, settings.confidence)
 
 
 def own_style_row(
-    where: str, found: np.ndarray, settings: Settings, bootstrap: Bootstrap, generator: np.random.Generator
+    where: str, found: np.ndarray, random: np.ndarray, settings: Settings, generator: np.random.Generator
 ) -> Row:
-    """The share of PMCI's outputs whose nearest style by energies is their own. found: int (styles, images), which style is
-    nearest. Styles are resampled, and images within them."""
+    """The share of PMCI's outputs whose nearest style by energies is their own.
+
+    found, random: int (styles, images), which style is nearest, through the network and through random weights. A style's
+    outputs go together, so that there are as many trials as styles; to random weights, styles are left out in turn.
+    """
     own = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
-    right, chance = (found == own).astype(float), 1 / len(found)
-    margins = {"chance": bootstrap.nested(lambda ours: ours.mean() - chance, right)}
+    right, of_random, chance = (found == own).mean(axis=1), (random == own).mean(axis=1), 1 / len(found)
+    measured = clopper_pearson(right.mean(), len(right), settings.confidence)
+    margins = {
+        "chance": Estimate(*(one - chance for one in measured)),
+        RANDOM: jackknife(np.mean, settings.confidence, right - of_random),
+    }
+    controls = {"chance": chance, RANDOM: float(of_random.mean())}
     shares = [(found == generator.permuted(own, axis=0)).mean() for _ in range(settings.resamples)]
-    p = permutation_p(right.mean(), shares)
-    measured = bootstrap.nested(np.mean, right)
     measure = "share of outputs whose nearest style is their own"
-    return judged(3, where, measure, measured, {"chance": chance}, margins, settings.confidence, p=p)
+    p = permutation_p(right.mean(), shares)
+    return judged(3, where, measure, measured, controls, margins, settings.confidence, p=p)
 
 
 def _first_less_second(pairs: np.ndarray) -> float:

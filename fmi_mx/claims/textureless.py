@@ -9,6 +9,8 @@ import numpy as np
 
 from ..runs.finished import state
 
+FEWEST = 3  # filters for variance components and their jackknife, which leaves one out
+
 
 def is_textureless(record: Mapping[str, Any], trained: bool) -> bool:
     """Of a cell's record. trained: whether it is through the network. Through random weights a loss may fall by less than a
@@ -17,10 +19,17 @@ def is_textureless(record: Mapping[str, Any], trained: bool) -> bool:
 
 
 def filters_of_textures(without: np.ndarray) -> np.ndarray:
-    """Of which filters every picture is a texture; all, where fewer than three are left, as two have no jackknife. without:
-    bool (filters, ...), which are no texture. Returns bool (filters,)."""
+    """Of which filters every picture is a texture. without: bool (filters, ...), which are no texture. Returns bool
+    (filters,)."""
     there: np.ndarray = ~without.reshape(len(without), -1).any(axis=1)
-    return there if there.sum() > 2 else np.ones_like(there)
+    return there
+
+
+def points_of_textures(points: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """The points (filters, ...) of filters of which every picture is a texture; of all, where those are fewer than
+    ``FEWEST``. without: as of ``filters_of_textures``."""
+    there = filters_of_textures(without)
+    return points[there] if there.sum() >= FEWEST else points
 
 
 def means_of_textures(values: np.ndarray, without: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from ..measure.descriptors import describe, positions
 from ..measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, variance_components
 from .settings import Settings
-from .verdicts import RANDOM, Row, judged
+from .textureless import FEWEST
+from .verdicts import RANDOM, Row, judged, undecided
 
 
 def points_of(pictures: list[list[list[np.ndarray]]], textureless: np.ndarray | None = None) -> np.ndarray:
@@ -88,13 +89,17 @@ def missed(found: np.ndarray) -> list[int]:
     return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
 
 
-def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings: Settings) -> list[Row]:
+def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, of_textures: int, settings: Settings) -> list[Row]:
     """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
-    to each filter by itself. points, random: of the inversions, and of those through random weights, each of the filters of
-    which every picture is a texture. Filters are left out in turn."""
+    to each filter by itself.
+
+    points, random: of the inversions, and of those through random weights, see ``points_of_textures``. of_textures: of how
+    many filters every picture is a texture; with fewer than ``FEWEST`` the points are of all and decide nothing.
+    Filters are left out in turn.
+    """
     found = []
     counted = f"filters of {len(settings.filters)} of which every picture is a texture"
-    beside: dict[str, float | Estimate] = {counted: len(points)}
+    beside: dict[str, float | Estimate] = {counted: of_textures}
     for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
         share = partial(_share, parts=parts)
         most, confidence = settings.most_dependence, settings.confidence
@@ -105,7 +110,8 @@ def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, settings
         controls = {"the limit": most, RANDOM: share(random)}
         measured = jackknife(share, confidence, points)
         name = f"share of {measure} in the variance"
-        found.append(judged(4, layer, name, measured, controls, margins, confidence, beside))
+        row = judged(4, layer, name, measured, controls, margins, confidence, beside)
+        found.append(row if of_textures >= FEWEST else undecided(row, "too few filters of textures"))
     return found
 
 

@@ -5,52 +5,66 @@ from __future__ import annotations
 from typing import Dict, List
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..experiment.cell import Cell
+from ..machine.aliases import Arrays
 from ..measure.energy_vectors import energy_vectors, total_variation
-from ..measure.intervals import Bootstrap
 from .runs import Pictures
 from .settings import Settings
 from .style import moved, moved_row, own_style_row
-from .verdicts import Row
+from .verdicts import RANDOM, Row
 
 Vectors = Dict[Cell, List[Dict[str, np.ndarray]]]  # cell -> layer -> energy vectors, of its output, content and style
 
 
 def transfer_rows(
-    settings: Settings, pictures: Pictures, bootstrap: Bootstrap, generator: np.random.Generator
-) -> tuple[list[Row], dict[str, dict[str, list[float]]]]:
+    settings: Settings, pictures: Pictures, generator: np.random.Generator
+) -> tuple[list[Row], dict[str, dict[str, dict[str, list[float]]]]]:
     """Claim 3: the rows of PMCI's outputs; and the share of the way that each has gone to its style and, a mean, to the
-    others, layer -> cell -> the two.
+    others, weights -> layer -> cell -> the two.
 
     At the layers of its loss PMCI minimises the distance of energies itself, so that these, in one row, say no more than
-    that the descent came down; others have a row each.
+    that the descent came down; others have a row each. Outputs through random weights are measured by their energies.
     """
     seen = settings.style_layers
     unseen = [one for one in settings.layers if one not in (*seen, pictures.transfer.content_layer)]
-    vectors = {cell: _vectors(pictures, cell, [*seen, *unseen]) for cell in pictures.outputs}
-    ways = {layer: _ways(layer, vectors) for layer in (*seen, *unseen)}
+    weights = {"trained": pictures.network.weights, RANDOM: pictures.random_weights}
+    vectors = {
+        name: {cell: _vectors(pictures, cell, output, weights[name], [*seen, *unseen]) for cell, output in outputs.items()}
+        for name, outputs in pictures.outputs.items()
+    }
+    ways = {name: {layer: _ways(layer, one) for layer in (*seen, *unseen)} for name, one in vectors.items()}
     places = {"layers of its loss": seen, **{f"{layer} (not in its loss)": [layer] for layer in unseen}}
     rows = []
     for where, layers in places.items():
-        way = np.mean([[ways[layer][cell] for cell in vectors] for layer in layers], axis=0)
-        rows.append(moved_row(f"PMCI, {where}", _by_style(way, settings), settings, bootstrap))
+        trained, random = (
+            _by_style(np.mean([list(way[layer].values()) for layer in layers], axis=0), settings) for way in ways.values()
+        )
+        rows.append(moved_row(f"PMCI, {where}", trained, random, settings))
     if unseen:
-        nearest = np.array([_nearest_style(cell, vectors, unseen, settings) for cell in vectors])
-        where = "PMCI, layers that are not in its loss"
-        rows.append(own_style_row(where, _by_style(nearest, settings), settings, bootstrap, generator))
-    return rows, {layer: {cell.name: gone for cell, gone in way.items()} for layer, way in ways.items()}
+        near, of_random = (
+            _by_style([_nearest_style(cell, one, unseen, settings) for cell in one], settings) for one in vectors.values()
+        )
+        rows.append(own_style_row("PMCI, layers that are not in its loss", near, of_random, settings, generator))
+    named = {
+        name: {layer: {cell.name: gone for cell, gone in one.items()} for layer, one in way.items()}
+        for name, way in ways.items()
+    }
+    return rows, named
 
 
-def _by_style(values: np.ndarray, settings: Settings) -> np.ndarray:
+def _by_style(values: ArrayLike, settings: Settings) -> np.ndarray:
     """Values of the cells, which come style by style, as (styles, images, ...)."""
     return np.reshape(values, (len(settings.styles), len(settings.images), *np.shape(values)[1:]))
 
 
-def _vectors(pictures: Pictures, cell: Cell, layers: list[str]) -> list[dict[str, np.ndarray]]:
+def _vectors(
+    pictures: Pictures, cell: Cell, output: np.ndarray, weights: Arrays, layers: list[str]
+) -> list[dict[str, np.ndarray]]:
     """Energy vectors, layer -> (C,), of a PMCI cell's output, its content and its style."""
-    shown, weights = pictures.materials.shown[cell.image, cell.style], pictures.network.weights
-    return energy_vectors([pictures.outputs[cell], *shown], weights, layers, pictures.transfer.pool)
+    shown = pictures.materials.shown[cell.image, cell.style]
+    return energy_vectors([output, *shown], weights, layers, pictures.transfer.pool)
 
 
 def _styles(cell: Cell, vectors: Vectors) -> dict[str | None, dict[str, np.ndarray]]:

@@ -50,8 +50,11 @@ def judged(
     return Row(claim, where, measure, measured, controls, margins, beside or {}, p, verdict, below or within)
 
 
+def undecided(row: Row, *reasons: str) -> Row:
+    """A row that for these reasons decides nothing."""
+    return row._replace(verdict=OPEN, because=reasons)
+
+
 def uncontrolled(row: Row, *controls: str) -> Row:
     """A row whose controls, by their names, were not computed: it cannot hold."""
-    if row.verdict == HOLDS:
-        return row._replace(verdict=OPEN, because=tuple(f"{name} not computed" for name in controls))
-    return row
+    return undecided(row, *(f"{name} not computed" for name in controls)) if row.verdict == HOLDS else row

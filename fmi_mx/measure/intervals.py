@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata, t
+from scipy.stats import beta, rankdata, t
 
 
 class Estimate(NamedTuple):
@@ -50,8 +50,8 @@ class Bootstrap:
 
 
 def jackknife(statistic: Callable[..., float], confidence: float, *groups: np.ndarray) -> Estimate:
-    """The interval of a statistic whose units must not count twice, as those of variance components: the value, and
-    Student's t times the standard error from leaving out one unit at a time (Tukey, 1958).
+    """The interval of a statistic whose units must not count twice, as those of variance components, or are few: the value,
+    and Student's t times the standard error from leaving out one unit at a time (Tukey, 1958).
 
     statistic, groups: as of ``Bootstrap.estimate``; the units of each group are left out by themselves. confidence: below 1.
     """
@@ -62,6 +62,17 @@ def jackknife(statistic: Callable[..., float], confidence: float, *groups: np.nd
     value, least = statistic(*groups), min(map(len, groups))
     half = t.ppf((1 + confidence) / 2, least - 1) * np.sqrt(variance)
     return Estimate(float(value), float(value - half), float(value + half))
+
+
+def clopper_pearson(share: float, trials: int, confidence: float) -> Estimate:
+    """The exact interval of a share of trials (Clopper and Pearson, 1934), which has a width where all or none succeed.
+
+    share: 0 to 1; of trials that are means themselves it need not be a whole number of them. confidence: below 1.
+    """
+    outside, count = (1 - confidence) / 2, share * trials
+    low = beta.ppf(outside, count, trials - count + 1) if count > 0 else 0.0
+    high = beta.ppf(1 - outside, count + 1, trials - count) if count < trials else 1.0
+    return Estimate(float(share), float(low), float(high))
 
 
 def permutation_p(measured: float, shuffled: Sequence[float] | np.ndarray) -> float:

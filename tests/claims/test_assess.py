@@ -1,6 +1,7 @@
 """Each claim on numbers made up to bear it out or not, and the whole of it with the small network."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,17 +11,18 @@ from conftest import ROOT
 from fmi_mx import InputError, encode, layer_code, vgg19
 from fmi_mx.claims import layers as claim_layers
 from fmi_mx.claims import runs as claims_runs
+from fmi_mx.claims import textures as claim_textures
 from fmi_mx.claims import transfers as claim_transfers
 from fmi_mx.claims.runs import white_noise
 from fmi_mx.claims.settings import load_settings
 from fmi_mx.claims.style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
-from fmi_mx.claims.textureless import filters_of_textures, is_textureless, means_of_textures
+from fmi_mx.claims.textureless import filters_of_textures, is_textureless, means_of_textures, points_of_textures
 from fmi_mx.claims.textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
 from fmi_mx.claims.verdicts import judged
 from fmi_mx.cli import main
 from fmi_mx.experiment.cell import Cell
 from fmi_mx.files.finding import PACKAGED
-from fmi_mx.files.images import MEAN, decode, postprocess, preprocess, preprocess_style, read_image
+from fmi_mx.files.images import MEAN, clipped, decode, postprocess, preprocess, preprocess_style, read_image
 from fmi_mx.machine import instructions
 from fmi_mx.machine.mxnet import mx
 from fmi_mx.measure.colourfulness import colourfulness
@@ -139,8 +141,11 @@ def test_claim_4_counts_the_filters_of_which_every_picture_is_a_texture():
     without = np.zeros((5, 2, 2), bool)
     without[3, 1, 0] = True
     np.testing.assert_array_equal(filters_of_textures(without), [True, True, True, False, True])
-    without[:3, 0, 1] = True
-    assert filters_of_textures(without).all()  # one would be left
+    points = textures(1, filters=5)
+    np.testing.assert_array_equal(points_of_textures(points, without), np.delete(points, 3, axis=0))
+    without[:2, 0, 1] = True
+    assert filters_of_textures(without).sum() == 2
+    np.testing.assert_array_equal(points_of_textures(points, without), points)
 
 
 def test_without_filters_and_with_shuffled_labels_it_is_chance():
@@ -315,43 +320,72 @@ def test_the_way_to_a_style():
 
 def test_claim_3_of_pmci_holds_where_outputs_go_to_their_own_style():
     own, others = 0.7 + 0.05 * generator().normal(size=(4, 2)), 0.1 + 0.05 * generator(1).normal(size=(4, 2))
-    row = moved_row("PMCI", np.stack([own, others], axis=2), SETTINGS, bootstrap())
+    random = np.stack([0.3 + 0.05 * generator(2).normal(size=(4, 2)), others], axis=2)
+    row = moved_row("PMCI", np.stack([own, others], axis=2), random, SETTINGS)
     assert row.verdict == "holds" and row.measured.value == pytest.approx(own.mean())
     assert row.controls["the other styles"] == pytest.approx(others.mean())
-    anywhere = moved_row("PMCI", np.stack([own, own], axis=2), SETTINGS, bootstrap())
+    assert row.controls["random weights"] == pytest.approx(random[..., 0].mean())
+    half = 3.182446 * own.mean(axis=1).std(ddof=1) / 2  # Student's t of three degrees of freedom
+    assert row.measured == pytest.approx((own.mean(), own.mean() - half, own.mean() + half))
+    half = 3.182446 * (own - random[..., 0]).mean(axis=1).std(ddof=1) / 2
+    assert row.margins["random weights"].high - row.margins["random weights"].low == pytest.approx(2 * half)
+    anywhere = moved_row("PMCI", np.stack([own, own], axis=2), random, SETTINGS)
     assert anywhere.because == ("the other styles",)
-    one_style_stays = moved_row("PMCI", np.array([[[0.9, 0]] * 2] * 3 + [[[-0.5, 0]] * 2]), SETTINGS, bootstrap())
-    assert one_style_stays.because == ("no move", "the other styles")  # four styles decide nothing; eight cells would
-    right = own_style_row("PMCI", np.array([[0, 0], [1, 1], [2, 2], [3, 3]]), SETTINGS, bootstrap(), generator())
-    assert right.verdict == "holds" and right.measured.value == 1 and right.controls == {"chance": 0.25}
-    first = own_style_row("PMCI", np.zeros((4, 2), int), SETTINGS, bootstrap(), generator())
+    one_style_stays = np.array([[[0.9, 0]] * 2] * 3 + [[[-0.5, 0]] * 2])
+    row = moved_row("PMCI", one_style_stays, 0 * one_style_stays, SETTINGS)
+    assert row.because == ("no move", "the other styles", "random weights")  # four styles decide nothing; eight cells would
+    as_well = moved_row("PMCI", np.stack([own, others], axis=2), np.stack([own, others], axis=2), SETTINGS)
+    assert as_well.verdict == "undecided" and as_well.because == ("random weights",)
+
+
+def test_claim_3_of_nearest_styles():
+    right, one_style = np.array([[0, 0], [1, 1], [2, 2], [3, 3]]), np.zeros((4, 2), int)
+    few = own_style_row("PMCI", right, one_style, SETTINGS, generator())
+    assert few.measured == pytest.approx((1, 0.025**0.25, 1))  # four of four styles
+    assert few.margins["chance"] == pytest.approx((0.75, 0.025**0.25 - 0.25, 0.75))
+    assert few.controls == {"chance": 0.25, "random weights": 0.25} and few.because == ("random weights",)
+    none = own_style_row("PMCI", right, (right + 1) % 4, SETTINGS, generator())
+    assert none.verdict == "holds" and none.margins["random weights"] == Estimate(1, 1, 1)
+    assert own_style_row("PMCI", right, right, SETTINGS, generator()).because == ("random weights",)
+    first = own_style_row("PMCI", one_style, right, SETTINGS, generator())
     assert first.measured.value == 0.25 and first.verdict == "undecided" and first.p == 1
 
 
 def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
-    """Every output has its own style's energies at the layers of the loss, and elsewhere those of style a."""
+    """Every output has its own style's energies at the layers of the loss, and elsewhere those of style a, as those through
+    random weights have everywhere."""
     energies = {"a": np.array([0, 1.0, 0]), "b": np.array([0, 0, 1.0])}
     cells = [Cell(f"{image}.{style}", "pmci", image, style=style) for style in "ab" for image in ("x", "y")]
+    outputs = {"trained": dict.fromkeys(cells, "own"), "random weights": dict.fromkeys(cells, "a")}
 
-    def vectors(_, cell, layers):
-        output = {layer: energies[cell.style if layer.endswith("_1") else "a"] for layer in layers}
+    def vectors(_, cell, output, weights, layers):
+        assert weights == {"own": "of VGG-19", "a": "random"}[output]
+        own = output == "own"
+        output = {layer: energies[cell.style if own and layer.endswith("_1") else "a"] for layer in layers}
         return output, dict.fromkeys(layers, np.array([1.0, 0, 0])), dict.fromkeys(layers, energies[cell.style])
 
     monkeypatch.setattr(claim_transfers, "_vectors", vectors)
     settings = load_settings(CLAIMS, {"images": ["x", "y"], "styles": ["a", "b"], "layers": ["relu1_2", "relu3_2"]})
-    pictures = SimpleNamespace(outputs=dict.fromkeys(cells), transfer=SimpleNamespace(content_layer="relu3_2"))
-    rows, ways = claim_transfers.transfer_rows(settings, pictures, bootstrap(), generator())
+    network = SimpleNamespace(weights="of VGG-19")
+    transfer = SimpleNamespace(content_layer="relu3_2")
+    pictures = SimpleNamespace(outputs=outputs, transfer=transfer, network=network, random_weights="random")
+    rows, ways = claim_transfers.transfer_rows(settings, pictures, generator())
     assert [row.where.partition(" (")[0] for row in rows] == [
         "PMCI, layers of its loss", "PMCI, relu1_2", "PMCI, layers that are not in its loss"]  # fmt: skip
     assert [row.measured.value for row in rows] == [1, 0.5, 0.5]
-    assert rows[0].controls["the other styles"] == 0 and ways["relu1_2"] == {
+    assert [row.controls["random weights"] for row in rows] == [0.5, 0.5, 0.5]
+    assert rows[0].controls["the other styles"] == 0 and ways["trained"]["relu1_2"] == {
         "x.a": [1, 0], "y.a": [1, 0], "x.b": [0, 1], "y.b": [0, 1]}  # fmt: skip
+    assert ways["random weights"]["relu1_1"] == ways["trained"]["relu1_2"]
 
 
 # Claim 4.
 
 
 def test_claim_4_holds_where_images_add_little():
+    def dependence_rows(layer, points, random, settings):
+        return claim_textures.dependence_rows(layer, points, random, 16, settings)
+
     alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS)
     assert alone.verdict == altogether.verdict == "holds"
     assert altogether.measured.value < 0.01 < 0.5 < altogether.controls["random weights"]
@@ -364,8 +398,15 @@ def test_claim_4_holds_where_images_add_little():
     assert alone.verdict == "undecided" and alone.because == ("random weights",)
 
 
+def test_claim_4_is_undecided_where_too_few_filters_are_textures():
+    for points in (textures(10), textures(1, 10)):  # one would hold, the other not
+        for row in claim_textures.dependence_rows("relu1_2", points, textures(2, 5, 5, seed=1), 2, SETTINGS):
+            assert (row.verdict, row.because) == ("undecided", ("too few filters of textures",))
+            assert row.beside == {"filters of 16 of which every picture is a texture": 2}
+
+
 def test_where_filters_do_not_differ_all_is_the_images():
-    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), SETTINGS)
+    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), 16, SETTINGS)
     assert alone.measured == Estimate(1, 1, 1) and alone.verdict == "does not hold"
 
 
@@ -375,17 +416,19 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
     of_image, covered = np.array([0.0, 2**0.5 / 2]).reshape(1, 2, 1, 1), []
     for seed in range(100):
         points = textures(1, 0, 0.5, seed=seed) + of_image
-        _, altogether = dependence_rows("relu1_2", points, points, SETTINGS)
+        _, altogether = dependence_rows("relu1_2", points, points, 16, SETTINGS)
         covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
     assert 0.88 <= np.mean(covered) <= 1
 
 
-def test_white_noise_is_denoised_as_it_is_asked_for():
-    def noise(denoise):
-        return white_noise(generator(), {"relu1_2": [[[np.zeros((24, 32, 3))]]]}, denoise)[0][0][0]
+def test_white_noise_is_finished_as_it_is_asked_for():
+    def noise(finish):
+        return white_noise(generator(), {"relu1_2": [[[np.zeros((24, 32, 3))]]]}, finish)[0][0][0]
 
-    assert noise(0).shape == (24, 32, 3) and noise(0).std() == pytest.approx(255 / 12**0.5, rel=0.02)
-    assert noise(0.2).std() < 0.5 * noise(0).std()
+    plain, denoised = noise(clipped), noise(partial(postprocess, denoise=0.2))
+    assert plain.shape == (24, 32, 3) and plain.std() == pytest.approx(255 / 12**0.5, rel=0.02)
+    assert (plain != np.rint(plain)).mean() > 0.9 and denoised.dtype == np.uint8
+    assert denoised.std() < 0.5 * plain.std()
 
 
 # All of it.
@@ -428,11 +471,11 @@ def test_the_command_writes_a_report_and_resumes(tmp_path, capsys):
     assert page.count("\n| ") == (1 + 14) + (1 + 6) + (1 + 8) + (1 + 16) and "not the paper's VGG-19" in page
     assert f"relu1_2: {', '.join(map(str, report['missed']['relu1_2'])) or 'none'};" in page
     assert (out / "claims.png").stat().st_size > 20_000
-    assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 2 * 6 + 6
+    assert sum(1 for _ in out.glob("claims/*/cells/*.png")) == 2 * 2 * 12 + 2 * 6 + 2 * 6
     check_whence(report, out / "claims")
     before = (out / "claims.json").read_bytes()
     assert main(command(tmp_path)) == 0
-    assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 2 * 6 + 6
+    assert capsys.readouterr().err.count("stored already") == 2 * 2 * 12 + 2 * 6 + 2 * 6
     assert (out / "claims.json").read_bytes() == before
 
 
@@ -528,8 +571,12 @@ def check_surrogate(runs):
     assert abs(np.corrcoef(picture.ravel(), content.ravel())[0, 1]) < 0.5
 
 
+def content(image):
+    return preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors")
+
+
 def seen(image, denoise):
-    return postprocess(preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors"), denoise)
+    return postprocess(content(image), denoise)
 
 
 def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp_path, monkeypatch):
@@ -551,7 +598,7 @@ def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp
         assert row["measured"]["value"] == pytest.approx(values[0][1] - values[0][0])  # of two layers the slope is the step
         assert row["controls"]["random weights"] == pytest.approx(values[1][1] - values[1][0])
         assert found[name]["white noise"]["value"] == pytest.approx(127, abs=1)
-    means = {image: seen(image, 0).mean() for image in ("astronaut", "coffee")}
+    means = {image: clipped(content(image)).mean() for image in ("astronaut", "coffee")}
     assert found["intricacy"]["content images"] == pytest.approx(means)
     surrogate = {"surrogate": decode(runs / "surrogate.png").mean()}
     assert found["intricacy without a photograph"]["content images"] == pytest.approx(surrogate)
@@ -559,30 +606,38 @@ def test_each_measure_of_claim_2_is_of_the_pictures_that_it_is_said_to_be_of(tmp
 
 def check_way(report, runs):
     """That the way of a PMCI output is from its content to its style, by the network's energies, and which is nearest."""
-    seen, unseen, right = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], ["relu1_2", "relu3_2"], []
+    seen, unseen = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"], ["relu1_2", "relu3_2"]
+    networks = {"trained": ("trained.pmci", SMALL), "random weights": ("random.pmci", runs / "random.params")}
+    right = {name: [] for name in networks}
     for image in ("astronaut", "coffee"):
-        content = preprocess(read_image(PACKAGED / f"{image}.png"), 48, "authors")
-        shown = [preprocess_style(read_image(PACKAGED / name), content.shape[2:], 48, "authors", "authors")
+        start = content(image)
+        shown = [preprocess_style(read_image(PACKAGED / name), start.shape[2:], 48, "authors", "authors")
                  for name in ("ihc.png", "rocket.jpg")]  # fmt: skip
         for own, style in enumerate(("ihc", "rocket")):
-            output = np.load(runs / "pmci" / "cells" / f"{image}.{style}.pmci.npz")["image"]
-            pixels = [output, content, shown[own], shown[1 - own]]
-            vectors = energy_vectors(pixels, load_weights(SMALL), [*seen, *unseen], "avg")
-            for layer in (*seen, *unseen):
-                expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
-                np.testing.assert_allclose(report["pmci"][layer][f"{image}.{style}.pmci"], expected, rtol=1e-4, atol=1e-5)
-            far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in unseen) for one in vectors[2:]]
-            right.append(far[0] < far[1])
+            for name, (run, weights) in networks.items():
+                output = np.load(runs / run / "cells" / f"{image}.{style}.pmci.npz")["image"]
+                pixels = [output, start, shown[own], shown[1 - own]]
+                vectors = energy_vectors(pixels, load_weights(weights), [*seen, *unseen], "avg")
+                for layer in (*seen, *unseen):
+                    expected = moved(vectors[0][layer], vectors[1][layer], [one[layer] for one in vectors[2:]])
+                    gone = report["pmci"][name][layer][f"{image}.{style}.pmci"]
+                    np.testing.assert_allclose(gone, expected, rtol=1e-4, atol=1e-5)
+                far = [sum(total_variation(vectors[0][layer], one[layer]) for layer in unseen) for one in vectors[2:]]
+                right[name].append(far[0] < far[1])
     row = next(row for row in report["rows"] if row["where"] == "PMCI, layers that are not in its loss")
-    assert row["measured"]["value"] == np.mean(right)
+    assert row["measured"]["value"] == np.mean(right["trained"])
+    assert row["controls"]["random weights"] == np.mean(right["random weights"])
 
 
 @pytest.mark.parametrize("override, message", [
     ("layer=[relu1_2]", "claims.yaml: unknown key 'layer' to set (did you mean 'layers'?)"),
     ("preset=fast", "unknown key 'preset' to set; that of the inversions is the key 'descent'"),
-    ("filters=3", "filters: must be at least two"),
+    ("filters=0-1", "filters: must be at least 3, to be compared"),
+    ("layers=[relu3_2, relu1_2]", "layers: must go from the lowest to the highest, as the trends are over them"),
+    ("confidence=0.995", "resamples: 100 decide nothing at confidence 0.995; take at least 200"),
     ("styles=[ihc, coffee]", "images and styles both have 'coffee'; an image must be one of the two"),
-    ("seeds=[0]", "seeds: must be at least two"),
+    ("styles=[ihc, pictures/coffee.png]", "images and styles both have 'coffee'; an image must be one of the two"),
+    ("seeds=[0]", "seeds: must be at least 2, to be compared"),
     ("crops.gird=3", "unknown key 'crops.gird' to set (did you mean 'grid'?)"),
     ("layers=[relu1_2, relu9_2]", "layers: layer 'relu9_2' is not in VGG-19"),
     ("descent=fsat", "preset fsat: no such file"),

@@ -1,7 +1,18 @@
+import math
+
 import numpy as np
 import pytest
 
-from fmi_mx.measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, slope, spearman, variance_components
+from fmi_mx.measure.intervals import (
+    Bootstrap,
+    Estimate,
+    clopper_pearson,
+    jackknife,
+    permutation_p,
+    slope,
+    spearman,
+    variance_components,
+)
 
 
 def bootstrap(resamples=500, confidence=0.95, seed=0):
@@ -51,6 +62,17 @@ def test_the_jackknife_of_a_mean_is_students_interval():
     assert found == pytest.approx((3, 3 - half, 3 + half), rel=1e-5)
     apart = jackknife(lambda one, other: one.mean() - other.mean(), 0.95, values, values)
     assert apart == pytest.approx((0, -half * np.sqrt(2), half * np.sqrt(2)), rel=1e-5)
+
+
+@pytest.mark.parametrize("successes, trials", [(0, 8), (3, 8), (8, 8), (17, 40)])
+def test_the_exact_interval_of_a_share_is_where_the_binomial_tails_are(successes, trials):
+    def at_least(k, p):
+        return sum(math.comb(trials, i) * p**i * (1 - p) ** (trials - i) for i in range(k, trials + 1))
+
+    share, low, high = clopper_pearson(successes / trials, trials, 0.9)
+    assert share == successes / trials
+    assert low == 0 if not successes else at_least(successes, low) == pytest.approx(0.05)
+    assert high == 1 if successes == trials else 1 - at_least(successes + 1, high) == pytest.approx(0.05)
 
 
 def test_p_counts_the_measured_among_the_shuffled():

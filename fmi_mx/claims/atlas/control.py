@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -11,7 +12,7 @@ from ...errors import CellsFailed, InputError, as_line
 from ...experiment.experiment import from_data
 from ...files import store
 from ...files.finding import find_image, image_name
-from ...files.images import file_digest
+from ...files.images import file_digest, postprocess
 from ...machine.aliases import AnyPath
 from ...runs.coordinator import Order
 from ...runs.run import compute_all
@@ -102,9 +103,9 @@ def _noise(settings: Settings, atlas: Atlas, random: dict[str, Inversions]) -> d
         if picture is None:
             raise InputError(f"{atlas.folder} is being computed anew; wait until `fmi run` is done")
         shown.append([picture])
-    points = {}
+    points, finish = {}, partial(postprocess, denoise=atlas.run.experiment["denoise"])
     for name, one in random.items():
         generator = settings.generator(f"white noise of {name}")
-        pictures = white_noise(generator, {name: [shown] * len(one.filters)}, atlas.run.experiment["denoise"])
+        pictures = white_noise(generator, {name: [shown] * len(one.filters)}, finish)
         points[name] = points_of(pictures)[:, :, 0]
     return points

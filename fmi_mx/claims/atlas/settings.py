@@ -13,6 +13,7 @@ from ...files.plain_yaml import read_data
 from ...files.readers import Reader, list_of, number, read_keys, whole
 from ...machine.aliases import AnyPath
 from ...network.vgg19 import check_relu
+from ..settings import check_decidable
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def load_settings(path: AnyPath, overrides: dict[str, object]) -> Settings:
         settings = Settings(**read_keys(data, _SCHEMA))
         if settings.random_filters == 1:
             raise InputError("random_filters: must be at least two, to be told apart, or 0 for none")
+        check_decidable(settings.resamples, settings.confidence)
     except InputError as error:
         raise InputError(f"claims of the atlas {as_line(str(path))}: {error}") from error
     return settings
