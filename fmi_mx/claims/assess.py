@@ -19,7 +19,7 @@ from . import report as reporting
 from .layers import layer_rows
 from .settings import Settings
 from .style import crops_row, distances, frobenius
-from .textureless import filters_of_textures, points_of_textures
+from .textureless import points_of_textures
 from .textures import dependence_rows, missed, nearest, points_of, retrieval_row
 from .transfers import transfer_rows
 from .verdicts import RANDOM, Row
@@ -84,9 +84,9 @@ def _textures(
         points = [points_of(one[layer], lost) for one, lost in zip(pictures.inversions, without)]
         found, of_random = map(nearest, points, without)
         rows.append(retrieval_row(layer, found, of_random, of_noise, settings, bootstrap, generator))
-        trained, random = map(points_of_textures, points, without)
-        rows += dependence_rows(layer, trained, random, int(filters_of_textures(without[0]).sum()), settings)
-        components["trained"][layer], components[RANDOM][layer] = map(variance_components, (trained, random))
+        rows += dependence_rows(layer, points, without, settings)
+        for name, one, lost in zip(components, points, without):
+            components[name][layer] = variance_components(points_of_textures(one, lost))
         unfound[layer] = [settings.filters[place] for place in missed(found)]
     return rows, components, unfound
 

@@ -75,7 +75,8 @@ def _style(axis: Axes, report: dict[str, Any]) -> None:
     axis.set_xticks(range(len(labels)))
     axis.set_xticklabels(labels, rotation=60, ha="right", fontsize=7)
     axis.axhline(0, color="black", linewidth=0.8)
-    axis.set(title="3. crops found; way to the style (squares: random weights; circles: others, or chance)", ylabel="share")
+    axis.set_title("3. crops found; way to the style\n(squares: random weights; circles: other styles, or chance)")
+    axis.set_ylabel("share")
 
 
 def _components(axis: Axes, report: dict[str, Any]) -> None:

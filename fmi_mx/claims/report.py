@@ -92,7 +92,7 @@ def controls(row: dict[str, Any]) -> str:
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """A row's verdict; behind one that does not hold, the controls that took it away."""
+    """A row's verdict; behind one that does not hold, what took it away."""
     return row["verdict"] if row["verdict"] == HOLDS else f"{row['verdict']} ({', '.join(row['because'])})"
 
 

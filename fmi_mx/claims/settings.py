@@ -72,13 +72,14 @@ def load_settings(path: AnyPath, overrides: dict[str, object]) -> Settings:
         settings = Settings(**read_keys(data, _SCHEMA))
         for key, fewest in FEWEST.items():
             if len(getattr(settings, key)) < fewest:
-                raise InputError(f"{key}: must be at least {fewest}, to be compared")
+                raise InputError(f"{key}: must be at least {fewest} of them, to be compared")
         if list(settings.layers) != [layer for layer in LAYERS if layer in settings.layers]:
             raise InputError("layers: must go from the lowest to the highest, as the trends are over them")
         names = set(map(image_name, settings.styles))
         both = [image for image in settings.images if image_name(image) in names]
         if both:
-            raise InputError(f"images and styles both have {shown(both[0])}; an image must be one of the two")
+            name = shown(image_name(both[0]))
+            raise InputError(f"images and styles both have an image of the name {name}; it must be in one of the two")
         check_decidable(settings.resamples, settings.confidence)
         check_number(**{key: getattr(settings, key) for key in ("images", "layers", "filters", "seeds")})
     except InputError as error:
@@ -89,9 +90,8 @@ def load_settings(path: AnyPath, overrides: dict[str, object]) -> Settings:
 def check_decidable(resamples: int, confidence: float) -> None:
     """Raises InputError where even labels that never do as well, shuffled so often, would have a p above 1 - confidence."""
     if 1 / (1 + resamples) > 1 - confidence:
-        raise InputError(
-            f"resamples: {resamples} decide nothing at confidence {confidence:g}; take at least {1 / (1 - confidence):.0f}"
-        )
+        enough = f"{1 / (1 - confidence):.0f} are enough"
+        raise InputError(f"resamples: {resamples} decide nothing at confidence {confidence:g}; {enough}")
 
 
 def inversions(settings: Settings, images: Iterable[str], seed: int) -> Experiment:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..measure.descriptors import positions
 from ..measure.energy_vectors import total_variation
-from ..measure.intervals import Bootstrap, Estimate, clopper_pearson, jackknife, permutation_p
+from ..measure.intervals import Bootstrap, Estimate, clopper_pearson, difference, jackknife, permutation_p
 from .settings import Settings
 from .verdicts import RANDOM, Row, judged
 
@@ -112,19 +112,16 @@ def own_style_row(
     """The share of PMCI's outputs whose nearest style by energies is their own.
 
     found, random: int (styles, images), which style is nearest, through the network and through random weights. A style's
-    outputs go together, so that there are as many trials as styles; to random weights, styles are left out in turn.
+    outputs go together, so that there are as many trials as styles.
     """
     own = np.broadcast_to(np.arange(len(found))[:, None], found.shape)
-    right, of_random, chance = (found == own).mean(axis=1), (random == own).mean(axis=1), 1 / len(found)
-    measured = clopper_pearson(right.mean(), len(right), settings.confidence)
-    margins = {
-        "chance": Estimate(*(one - chance for one in measured)),
-        RANDOM: jackknife(np.mean, settings.confidence, right - of_random),
-    }
-    controls = {"chance": chance, RANDOM: float(of_random.mean())}
+    share, chance = (found == own).mean(), 1 / len(found)
+    measured, of_random = (clopper_pearson(one, len(found), settings.confidence) for one in (share, (random == own).mean()))
+    margins = {"chance": Estimate(*(one - chance for one in measured)), RANDOM: difference(measured, of_random)}
+    controls = {"chance": chance, RANDOM: of_random.value}
     shares = [(found == generator.permuted(own, axis=0)).mean() for _ in range(settings.resamples)]
     measure = "share of outputs whose nearest style is their own"
-    p = permutation_p(right.mean(), shares)
+    p = permutation_p(share, shares)
     return judged(3, where, measure, measured, controls, margins, settings.confidence, p=p)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from ..measure.descriptors import describe, positions
 from ..measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, variance_components
 from .settings import Settings
-from .textureless import FEWEST
-from .verdicts import RANDOM, Row, judged, undecided
+from .textureless import FEWEST, filters_of_textures, points_of_textures
+from .verdicts import HOLDS, RANDOM, Row, judged, undecided
 
 
 def points_of(pictures: list[list[list[np.ndarray]]], textureless: np.ndarray | None = None) -> np.ndarray:
@@ -75,7 +76,7 @@ def retrieval_row(
         RANDOM: bootstrap.estimate(_difference, of_filter, of_random),
     }
     controls = {"chance": chance, "white noise": float(of_noise.mean()), RANDOM: float(of_random.mean())}
-    p = permutation_p(of_filter.mean(), shuffled_shares(found, settings.resamples, generator))
+    p = permutation_p(hits(found).mean(), shuffled_shares(found, settings.resamples, generator))
     measured = bootstrap.estimate(np.mean, of_filter)
     count = len(of_filter)
     beside: dict[str, float | Estimate] = {f"filters of {count} found in most of their pictures": count - len(missed(found))}
@@ -89,30 +90,42 @@ def missed(found: np.ndarray) -> list[int]:
     return np.flatnonzero(hits(found).mean(axis=(1, 2)) <= 0.5).tolist()
 
 
-def dependence_rows(layer: str, points: np.ndarray, random: np.ndarray, of_textures: int, settings: Settings) -> list[Row]:
+def dependence_rows(
+    layer: str, points: Sequence[np.ndarray], without: Sequence[np.ndarray], settings: Settings
+) -> list[Row]:
     """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
     to each filter by itself.
 
-    points, random: of the inversions, and of those through random weights, see ``points_of_textures``. of_textures: of how
-    many filters every picture is a texture; with fewer than ``FEWEST`` the points are of all and decide nothing.
-    Filters are left out in turn.
+    points, without: of the inversions, and of those through random weights, see ``points_of_textures``. Filters are left out
+    in turn.
     """
     found = []
+    ours, random = map(points_of_textures, points, without)
+    counts = [int(filters_of_textures(one).sum()) for one in without]
     counted = f"filters of {len(settings.filters)} of which every picture is a texture"
-    beside: dict[str, float | Estimate] = {counted: of_textures}
+    beside: dict[str, float | Estimate] = {counted: counts[0]}
     for measure, parts in (("image", ("image",)), ("image and filter x image", ("image", "both"))):
         share = partial(_share, parts=parts)
         most, confidence = settings.most_dependence, settings.confidence
         margins = {
-            "the limit": jackknife(lambda ours, of=share, most=most: most - of(ours), confidence, points),
-            RANDOM: jackknife(lambda ours, other, of=share: of(other) - of(ours), confidence, points, random),
+            "the limit": jackknife(lambda ours, of=share, most=most: most - of(ours), confidence, ours),
+            RANDOM: jackknife(lambda ours, other, of=share: of(other) - of(ours), confidence, ours, random),
         }
         controls = {"the limit": most, RANDOM: share(random)}
-        measured = jackknife(share, confidence, points)
+        measured = jackknife(share, confidence, ours)
         name = f"share of {measure} in the variance"
         row = judged(4, layer, name, measured, controls, margins, confidence, beside)
-        found.append(row if of_textures >= FEWEST else undecided(row, "too few filters of textures"))
+        found.append(_decided(row, *counts))
     return found
+
+
+def _decided(row: Row, ours: int, random: int) -> Row:
+    """A row of claim 4 where so many filters have textures only, through the network and through random weights."""
+    if ours < FEWEST:
+        return undecided(row, "too few filters of textures")
+    if random < FEWEST and row.verdict == HOLDS:
+        return undecided(row, f"too few filters of textures through {RANDOM}")
+    return row
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:

@@ -14,7 +14,8 @@ class Row(NamedTuple):
     """One number that a claim is about. claim: its number. where: layer, or what of it. measure: what the number is.
     measured: with its interval. controls: name -> value that the claim sets the number apart from. margins: name -> how far
     the number is on the claim's side of it, with interval. beside: name -> value, to compare with only. p: of shuffled
-    labels. verdict: as ``judged`` has it. because: the controls that it comes from, none where the claim holds."""
+    labels. verdict: as ``judged`` has it. because: the controls or other reasons that it comes from, none where the claim
+    holds."""
 
     claim: int
     where: str

@@ -35,14 +35,16 @@ def compare_all(
     folders: Sequence[AnyPath], panel: AnyPath, weights: AnyPath, device: str = "auto"
 ) -> Iterator[dict[str, Any]]:
     """As ``compare``, of several runs: a report each. Whatever is wrong with one is raised before anything is written."""
+    files = [(Path(folder) / "compare.json", Path(folder) / "compare.png") for folder in folders]
     sides = [read_sides(folder, panel) for folder in folders]
+    for places in files:
+        whole.check_places(*places, instead="move it away, or compare a copy of the run")
     for one in sides:
         if one.experiment["method"] == "rmci":
             _check_draws(one)
-    for folder, one in zip(folders, sides):
+    for places, one in zip(files, sides):
         report = _report(one, panel, weights, device)
-        picture = pairs.draw(report, one)
-        whole.write_all({Path(folder) / "compare.json": whole.as_json(report), Path(folder) / "compare.png": picture})
+        whole.write_all(dict(zip(places, (whole.as_json(report), pairs.draw(report, one)))))
         yield report
 
 

@@ -119,12 +119,13 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
                 part.write_bytes(data)
 
 
-def check_places(*paths: Path) -> None:
-    """Raises InputError where a file could not be written when what it is to hold has been computed."""
+def check_places(*paths: Path, instead: str = "give another folder with --out") -> None:
+    """Raises InputError where a file could not be written when what it is to hold has been computed. instead: what to do
+    then."""
     for path in map(Path.absolute, paths):
         there = next(parent for parent in path.parents if parent.exists())
         if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
-            raise InputError(f"{as_line(str(path))} cannot be written; give another folder with --out")
+            raise InputError(f"{as_line(str(path))} cannot be written; {instead}")
 
 
 def write_swept(path: Path, data: bytes) -> None:

@@ -75,6 +75,14 @@ def clopper_pearson(share: float, trials: int, confidence: float) -> Estimate:
     return Estimate(float(share), float(low), float(high))
 
 
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """The interval of the difference of two shares from their own (Newcombe, 1998), which has a width where they have."""
+    value = one.value - other.value
+    below = np.hypot(one.value - one.low, other.high - other.value)
+    above = np.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value, float(value - below), float(value + above))
+
+
 def permutation_p(measured: float, shuffled: Sequence[float] | np.ndarray) -> float:
     """How often shuffled labels do as well: (1 + those of shuffled that are at least measured) / (1 + all)."""
     return (1 + int(np.sum(np.asarray(shuffled) >= measured))) / (1 + len(shuffled))

@@ -1,6 +1,7 @@
 """Each claim on numbers made up to bear it out or not, and the whole of it with the small network."""
 
 import json
+import re
 from functools import partial
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from fmi_mx.claims.runs import white_noise
 from fmi_mx.claims.settings import load_settings
 from fmi_mx.claims.style import crops_of, crops_row, distances, frobenius, moved, moved_row, nearest_other, own_style_row
 from fmi_mx.claims.textureless import filters_of_textures, is_textureless, means_of_textures, points_of_textures
-from fmi_mx.claims.textures import dependence_rows, hits, missed, nearest, points_of, retrieval_row, shuffled_shares
+from fmi_mx.claims.textures import hits, missed, nearest, points_of, retrieval_row, shuffled_shares
 from fmi_mx.claims.verdicts import judged
 from fmi_mx.cli import main
 from fmi_mx.experiment.cell import Cell
@@ -345,10 +346,22 @@ def test_claim_3_of_nearest_styles():
     assert few.margins["chance"] == pytest.approx((0.75, 0.025**0.25 - 0.25, 0.75))
     assert few.controls == {"chance": 0.25, "random weights": 0.25} and few.because == ("random weights",)
     none = own_style_row("PMCI", right, (right + 1) % 4, SETTINGS, generator())
-    assert none.verdict == "holds" and none.margins["random weights"] == Estimate(1, 1, 1)
+    low = 1 - 2**0.5 * (1 - 0.025**0.25)  # Newcombe's, of four of four and none of four
+    assert none.verdict == "holds" and none.margins["random weights"] == pytest.approx((1, low, 1))
     assert own_style_row("PMCI", right, right, SETTINGS, generator()).because == ("random weights",)
     first = own_style_row("PMCI", one_style, right, SETTINGS, generator())
     assert first.measured.value == 0.25 and first.verdict == "undecided" and first.p == 1
+    some = own_style_row("PMCI", np.array([[0, 1], [1, 1], [2, 2], [3, 3]]), one_style, SETTINGS, generator())
+    assert some.measured == pytest.approx((7 / 8, 0.2838, 0.9999), abs=1e-4)  # three and a half of four styles
+
+
+def test_shuffled_styles_that_do_as_well_count_whatever_sums_are_rounded_to():
+    """Seven of twenty outputs; a shuffle of the labels finds as many in one of twenty tries."""
+    found = np.array([[0, 3, 3, 0, 1], [2, 2, 1, 1, 0], [2, 3, 0, 0, 2], [0, 3, 3, 0, 3]])
+    row = own_style_row("PMCI", found, found, load_settings(CLAIMS, {"resamples": 400}), generator())
+    labels, shuffle = np.broadcast_to(np.arange(4)[:, None], found.shape), generator()
+    as_many = sum((found == shuffle.permuted(labels, axis=0)).sum() >= (found == labels).sum() for _ in range(400))
+    assert row.p == (1 + as_many) / 401
 
 
 def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
@@ -382,31 +395,41 @@ def test_pmci_is_judged_at_layers_outside_its_loss(monkeypatch):
 # Claim 4.
 
 
-def test_claim_4_holds_where_images_add_little():
-    def dependence_rows(layer, points, random, settings):
-        return claim_textures.dependence_rows(layer, points, random, 16, settings)
+def dependence_rows(points, random):
+    """Of pictures that are all textures."""
+    return claim_textures.dependence_rows("relu1_2", (points, random), (np.zeros((16, 2, 2), bool),) * 2, SETTINGS)
 
-    alone, altogether = dependence_rows("relu1_2", textures(10), textures(2, 5, 5, seed=1), SETTINGS)
+
+def test_claim_4_holds_where_images_add_little():
+    alone, altogether = dependence_rows(textures(10), textures(2, 5, 5, seed=1))
     assert alone.verdict == altogether.verdict == "holds"
     assert altogether.measured.value < 0.01 < 0.5 < altogether.controls["random weights"]
-    alone, altogether = dependence_rows("relu1_2", textures(10, 0, 8), textures(2, 9, 9, seed=1), SETTINGS)
+    alone, altogether = dependence_rows(textures(10, 0, 8), textures(2, 9, 9, seed=1))
     assert altogether.verdict == "does not hold" and altogether.because == ("the limit",)
     assert altogether.measured.value == pytest.approx(0.64 / 1.64, abs=0.1) and alone.measured.value < 0.1
-    alone, _ = dependence_rows("relu1_2", textures(1, 10), textures(10, seed=1), SETTINGS)
+    alone, _ = dependence_rows(textures(1, 10), textures(10, seed=1))
     assert alone.verdict == "does not hold" and alone.because == ("the limit",)
-    alone, _ = dependence_rows("relu1_2", textures(10), textures(10), SETTINGS)
+    alone, _ = dependence_rows(textures(10), textures(10))
     assert alone.verdict == "undecided" and alone.because == ("random weights",)
 
 
-def test_claim_4_is_undecided_where_too_few_filters_are_textures():
-    for points in (textures(10), textures(1, 10)):  # one would hold, the other not
-        for row in claim_textures.dependence_rows("relu1_2", points, textures(2, 5, 5, seed=1), 2, SETTINGS):
-            assert (row.verdict, row.because) == ("undecided", ("too few filters of textures",))
-            assert row.beside == {"filters of 16 of which every picture is a texture": 2}
+@pytest.mark.parametrize("ours, random, holding, failing", [
+    (3, 16, ("holds", ()), ("does not hold", ("the limit",))),
+    (2, 16, *(("undecided", ("too few filters of textures",)),) * 2),
+    (16, 3, ("holds", ()), ("does not hold", ("the limit",))),
+    (16, 2, ("undecided", ("too few filters of textures through random weights",)), ("does not hold", ("the limit",))),
+])  # fmt: skip
+def test_claim_4_is_undecided_where_too_few_filters_are_textures(ours, random, holding, failing):
+    """Of the first that are textures all pictures hold or fail; of two silent ones of each other filter nothing follows."""
+    without = [np.repeat(np.arange(16) >= count, 4).reshape(16, 2, 2) for count in (ours, random)]
+    for points, expected in ((textures(10), holding), (textures(1, 100), failing)):
+        row, _ = claim_textures.dependence_rows("relu1_2", (points, textures(2, 50, 50, seed=1)), without, SETTINGS)
+        assert (row.verdict, row.because) == expected
+        assert row.beside == {"filters of 16 of which every picture is a texture": ours}
 
 
 def test_where_filters_do_not_differ_all_is_the_images():
-    alone, _ = dependence_rows("relu1_2", np.zeros((16, 2, 2, 20)), textures(1), 16, SETTINGS)
+    alone, _ = dependence_rows(np.zeros((16, 2, 2, 20)), textures(1))
     assert alone.measured == Estimate(1, 1, 1) and alone.verdict == "does not hold"
 
 
@@ -416,7 +439,7 @@ def test_the_interval_of_a_share_covers_the_truth_as_often_as_it_says():
     of_image, covered = np.array([0.0, 2**0.5 / 2]).reshape(1, 2, 1, 1), []
     for seed in range(100):
         points = textures(1, 0, 0.5, seed=seed) + of_image
-        _, altogether = dependence_rows("relu1_2", points, points, 16, SETTINGS)
+        _, altogether = dependence_rows(points, points)
         covered.append(altogether.measured.low <= 0.5 / 1.5 <= altogether.measured.high)
     assert 0.88 <= np.mean(covered) <= 1
 
@@ -632,12 +655,12 @@ def check_way(report, runs):
 @pytest.mark.parametrize("override, message", [
     ("layer=[relu1_2]", "claims.yaml: unknown key 'layer' to set (did you mean 'layers'?)"),
     ("preset=fast", "unknown key 'preset' to set; that of the inversions is the key 'descent'"),
-    ("filters=0-1", "filters: must be at least 3, to be compared"),
+    ("filters=0-1", "filters: must be at least 3 of them, to be compared"),
     ("layers=[relu3_2, relu1_2]", "layers: must go from the lowest to the highest, as the trends are over them"),
-    ("confidence=0.995", "resamples: 100 decide nothing at confidence 0.995; take at least 200"),
-    ("styles=[ihc, coffee]", "images and styles both have 'coffee'; an image must be one of the two"),
-    ("styles=[ihc, pictures/coffee.png]", "images and styles both have 'coffee'; an image must be one of the two"),
-    ("seeds=[0]", "seeds: must be at least 2, to be compared"),
+    ("confidence=0.995", "resamples: 100 decide nothing at confidence 0.995; 200 are enough"),
+    ("styles=[ihc, coffee]", "images and styles both have an image of the name 'coffee'; it must be in one of the two"),
+    ("images=[astronaut, pictures/coffee.png] styles=[ihc, coffee]", "both have an image of the name 'coffee'; it must"),
+    ("seeds=[0]", "seeds: must be at least 2 of them, to be compared"),
     ("crops.gird=3", "unknown key 'crops.gird' to set (did you mean 'grid'?)"),
     ("layers=[relu1_2, relu9_2]", "layers: layer 'relu9_2' is not in VGG-19"),
     ("descent=fsat", "preset fsat: no such file"),
@@ -646,7 +669,7 @@ def check_way(report, runs):
     ("crops.long_edge=31", "crops of astronaut: an image of 15x15 pixels is too small for relu5_1"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line_and_nothing_is_computed(override, message, tmp_path, capsys):
-    assert main(command(tmp_path, override)) == 2
+    assert main(command(tmp_path, *re.split(r"(?<=\]) ", override))) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("fmi: error:") and printed.count("\n") == 1
     assert message in printed

@@ -186,7 +186,7 @@ def test_the_papers_filters_have_a_place_among_all(settings):
 
 @pytest.mark.parametrize("overrides, message", [
     ({"random_filters": 1}, "at least two"), ({"shown_layers": ["pool1"]}, "is no ReLU"),
-    ({"confidence": 0.999, "resamples": 500}, "take at least 1000"),
+    ({"confidence": 0.999, "resamples": 500}, "1000 are enough"),
     ({"seeed": 1}, "did you mean 'seed'"),
     ({"preset": "fast"}, "the atlas has been computed"), ({"confidence": 1}, "confidence: must be a number"),
 ])  # fmt: skip

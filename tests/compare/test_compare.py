@@ -388,6 +388,15 @@ def test_one_bad_run_of_several_leaves_nothing_written(tmp_path, capsys):
     assert not list(tmp_path.rglob("compare.*"))
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_any_is(tmp_path, capsys):
+    panel = panel_file(tmp_path, "fmi")
+    folders = [finished_run(tmp_path / one, EXPERIMENTS["fmi"], {FIG3[0]: texture(FIG3[0])}) for one in "ab"]
+    (folders[1] / "compare.png").mkdir()
+    assert cli.main(["compare", *map(str, folders), str(panel), "--weights", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err.endswith("compare.png cannot be written; move it away, or compare a copy of the run\n")
+    assert not list(folders[0].glob("compare.*"))
+
+
 def test_weights_that_are_there_but_damaged_are_refused(tmp_path):
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04cut")
     folder = run_folder(tmp_path, "fmi", {FIG3[0]: texture(FIG3[0])})
