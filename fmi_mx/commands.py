@@ -112,6 +112,7 @@ def plot_figure(options: Namespace) -> int:
 def _draw(folder: AnyPath) -> int:
     """Draws a run's figure, prints its path and says which cells are not in it. Returns the exit code."""
     from .figure import draw
+    from .network.vgg19 import is_relu
     from .runs.finished import listed, read_run, state
 
     finished = read_run(folder)
@@ -124,8 +125,8 @@ def _draw(folder: AnyPath) -> int:
         if names:
             verb = f"{len(names)} of {count} cells {what}"
             print(f"{verb}: {listed(names)}; the same `fmi run` tries again", file=sys.stderr)
-    rectified = finished.experiment.get("feature_map") == "rectified"
-    wakes = "--set feature_map=linear_if_silent" if rectified else "another seed"
+    linear = finished.experiment.get("feature_map") == "rectified" and all(map(is_relu, finished.experiment["layers"]))
+    wakes = "--set feature_map=linear_if_silent" if linear else "another seed"
     for word, what, helps in (
         ("silent", "their filters without energy in the picture", f"{wakes} may wake them"),
         ("stuck", "their losses less than a thousandth lower than at first", "another seed may help"),

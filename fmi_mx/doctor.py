@@ -24,7 +24,7 @@ def examine(weights: AnyPath, images: AnyPath, device: str) -> list[Fact]:
 
     Nothing is raised: what cannot be found out is itself a fact.
     """
-    machine = [_python(), _numpy(), _opencv(), _build(), *_cuda(), _gpus(), _import(), _threads(), _bfloat16()]
+    machine = [_python(), _numpy(), _opencv(), _build(), *_cuda(), _gpus(), _threads(), _import(), _bfloat16()]
     found = [*machine, _device(device), _weights(weights), *_images(images)]
     return [(good, " ".join(fact.split()), remedy) for good, fact, remedy in found]
 
@@ -66,7 +66,8 @@ def _import() -> Fact:
     try:
         return True, f"import mxnet: {import_mxnet().__version__}", ""
     except InputError as error:
-        return False, f"import mxnet: {error.__cause__}".splitlines()[0], "what is marked above; else make clean setup"
+        why = f"import mxnet: {error.__cause__ or error}"
+        return False, why.splitlines()[0], "what is marked above; else make clean setup"
 
 
 def _cuda() -> list[Fact]:

@@ -210,18 +210,22 @@ def test_cells_that_failed_are_named_once_more_in_the_end(fmi, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "feature_map, helps",
-    [("rectified", "--set feature_map=linear_if_silent"), ("linear", "another seed"), ("linear_if_silent", "another seed")],
+    "layer, feature_map, helps",
+    [
+        ("relu2_1", "rectified", "--set feature_map=linear_if_silent"),
+        ("relu2_1", "linear", "another seed"),
+        ("relu2_1", "linear_if_silent", "another seed"),
+        ("pool1", "rectified", "another seed"),  # of which there is no linear feature map
+    ],
 )
-def test_silent_cells_are_named_in_the_end_with_what_helps(fmi, monkeypatch, feature_map, helps):
+def test_silent_cells_are_named_in_the_end_with_what_helps(fmi, monkeypatch, layer, feature_map, helps):
     """By run and by plot; they are no failure."""
     original = importlib.import_module("fmi_mx.runs.compute").answer
     answer = lambda *given: {**original(*given), "silent": given[1].filter == 1}  # noqa: E731
     monkeypatch.setattr(importlib.import_module("fmi_mx.runs.compute"), "answer", answer)
-    code, out, err = fmi("run", "FIG3", *SMALL, "--set", f"feature_map={feature_map}")
-    names = ", ".join(
-        f"{image}.{layer}.f001" for image in ("golden_gate", "neckarfront") for layer in ("relu1_1", "relu2_1")
-    )
+    small = [word.replace("relu2_1", layer) for word in SMALL]
+    code, out, err = fmi("run", "FIG3", *small, "--set", f"feature_map={feature_map}")
+    names = ", ".join(f"{image}.{one}.f001" for image in ("golden_gate", "neckarfront") for one in ("relu1_1", layer))
     last = (
         f"4 of 8 cells silent, their filters without energy in the picture: {names}; {helps} may wake them (docs/trouble.md)"
     )

@@ -89,6 +89,16 @@ def test_it_works_where_mxnet_cannot_be_imported(tmp_path):
     assert "ok       NumPy" in done.stdout
 
 
+def test_threads_that_cannot_be_are_the_cause_that_is_named(tmp_path):
+    """Above what cannot be imported because of them."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2000"}
+    command = [sys.executable, "-m", "fmi_mx", "doctor"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    threads, imported = (line for line in done.stdout.splitlines() if "OMP_NUM_THREADS is '2000'; it must be from" in line)
+    assert threads.startswith("MISSING  threads: ") and threads.endswith("to mend it: unset OMP_NUM_THREADS")
+    assert imported.startswith("MISSING  import mxnet: ") and "what is marked above" in imported
+
+
 def test_it_works_where_opencv_cannot_be_imported(tmp_path):
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')", encoding="utf-8")
     done = doctor_beside(tmp_path)

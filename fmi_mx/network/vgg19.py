@@ -88,10 +88,15 @@ def before_relu(net: Symbol, name: str) -> Symbol:
     return layer_code(net, name.replace("relu", "conv"))
 
 
+def is_relu(name: str) -> bool:
+    """Whether a layer is a ReLU."""
+    return LAYERS[name][0] == "relu"
+
+
 def check_relu(name: str) -> None:
     """Raises InputError unless name is a ReLU layer."""
     check_layer(name)
-    if LAYERS[name][0] != "relu":
+    if not is_relu(name):
         raise InputError(f"layer {name} is no ReLU; those are relu1_1 to relu5_4")
 
 
