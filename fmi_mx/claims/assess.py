@@ -84,9 +84,9 @@ def _textures(
         points = [points_of(one[layer], lost) for one, lost in zip(pictures.inversions, without)]
         found, of_random = map(nearest, points, without)
         rows.append(retrieval_row(layer, found, of_random, of_noise, settings, bootstrap, generator))
-        rows += dependence_rows(layer, points, without, settings)
-        for name, one, lost in zip(components, points, without):
-            components[name][layer] = variance_components(points_of_textures(one, lost))
+        kept = list(map(points_of_textures, points, without))
+        rows += dependence_rows(layer, kept, without, settings)
+        components["trained"][layer], components[RANDOM][layer] = map(variance_components, kept)
         unfound[layer] = [settings.filters[place] for place in missed(found)]
     return rows, components, unfound
 

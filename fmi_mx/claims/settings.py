@@ -21,8 +21,8 @@ from ..method import losses
 from ..network.vgg19 import LAYERS
 from . import textureless
 
-# Of each at least so many, or nothing could be compared; of filters one is left out in turn.
-FEWEST = {"images": 2, "styles": 2, "layers": 2, "filters": textureless.FEWEST, "seeds": 2}
+# So many of each, or nothing could be compared; of filters one is left out in turn.
+AT_LEAST = {"images": 2, "styles": 2, "layers": 2, "filters": textureless.FEWEST, "seeds": 2}
 
 
 class Crops(NamedTuple):
@@ -70,7 +70,7 @@ def load_settings(path: AnyPath, overrides: dict[str, object]) -> Settings:
             raise InputError("unknown key 'preset' to set; that of the inversions is the key 'descent'")
         lay_over(data, overrides, list(_SCHEMA))
         settings = Settings(**read_keys(data, _SCHEMA))
-        for key, fewest in FEWEST.items():
+        for key, fewest in AT_LEAST.items():
             if len(getattr(settings, key)) < fewest:
                 raise InputError(f"{key}: must be at least {fewest} of them, to be compared")
         if list(settings.layers) != [layer for layer in LAYERS if layer in settings.layers]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..measure.descriptors import describe, positions
 from ..measure.intervals import Bootstrap, Estimate, jackknife, permutation_p, variance_components
 from .settings import Settings
-from .textureless import FEWEST, filters_of_textures, points_of_textures
+from .textureless import FEWEST, filters_of_textures
 from .verdicts import HOLDS, RANDOM, Row, judged, undecided
 
 
@@ -96,11 +96,11 @@ def dependence_rows(
     """Claim 4 at a layer: the share that images have in the variance that they and filters make; and with it what images do
     to each filter by itself.
 
-    points, without: of the inversions, and of those through random weights, see ``points_of_textures``. Filters are left out
-    in turn.
+    points: of ``points_of_textures``, of the inversions and of those through random weights. without: the same two, as of
+    ``filters_of_textures``. Filters are left out in turn.
     """
     found = []
-    ours, random = map(points_of_textures, points, without)
+    ours, random = points
     counts = [int(filters_of_textures(one).sum()) for one in without]
     counted = f"filters of {len(settings.filters)} of which every picture is a texture"
     beside: dict[str, float | Estimate] = {counted: counts[0]}

@@ -47,11 +47,7 @@ def transfer_rows(
             _by_style([_nearest_style(cell, one, unseen, settings) for cell in one], settings) for one in vectors.values()
         )
         rows.append(own_style_row("PMCI, layers that are not in its loss", near, of_random, settings, generator))
-    named = {
-        name: {layer: {cell.name: gone for cell, gone in one.items()} for layer, one in way.items()}
-        for name, way in ways.items()
-    }
-    return rows, named
+    return rows, ways
 
 
 def _by_style(values: ArrayLike, settings: Settings) -> np.ndarray:
@@ -72,13 +68,13 @@ def _styles(cell: Cell, vectors: Vectors) -> dict[str | None, dict[str, np.ndarr
     return {other.style: style for other, (_, _, style) in vectors.items() if other.image == cell.image}
 
 
-def _ways(layer: str, vectors: Vectors) -> dict[Cell, list[float]]:
-    """Cell -> [the share of the way that it has gone to its own style, and to the others, a mean]."""
+def _ways(layer: str, vectors: Vectors) -> dict[str, list[float]]:
+    """Name of a cell -> [the share of the way that it has gone to its own style, and to the others, a mean]."""
     found = {}
     for cell, (output, content, _) in vectors.items():
         styles = {style: one[layer] for style, one in _styles(cell, vectors).items()}
         gone = dict(zip(styles, moved(output[layer], content[layer], list(styles.values()))))
-        found[cell] = [float(gone.pop(cell.style)), float(np.mean(list(gone.values())))]
+        found[cell.name] = [float(gone.pop(cell.style)), float(np.mean(list(gone.values())))]
     return found
 
 

@@ -15,7 +15,7 @@ from ..files.images import file_digest, preprocess, read_image
 from ..machine.aliases import AnyPath, NDArray
 from ..machine.mxnet import mx
 from ..network.executors import encode, to_device
-from ..network.vgg19 import layer_table, vgg19, width_of
+from ..network.vgg19 import is_relu, layer_table, vgg19, width_of
 from .canonical import array_digest, check_target, read_weights, write_weights
 from .convert import network_of, provenance_of
 
@@ -69,7 +69,7 @@ def mean_activations(arrays: dict[str, np.ndarray], images: Sequence[NDArray]) -
     network's order.
     """
     width = width_of(arrays)
-    relus = [name for name, (kind, _, _) in layer_table(width).items() if kind == "relu"]
+    relus = list(filter(is_relu, layer_table(width)))
     net, weights = vgg19("avg", width).get_internals(), to_device(arrays, mx.cpu())
     means = mx.sym.concat(*[mx.sym.mean(net[f"{relu}_output"], axis=(0, 2, 3)) for relu in relus], dim=0)
     found = [encode(means, weights, image).asnumpy().astype(np.float64) for image in images]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from fmi_mx import InputError, encode, layer_code, vgg19
+from fmi_mx.claims import assess as claims_assess
 from fmi_mx.claims import layers as claim_layers
 from fmi_mx.claims import runs as claims_runs
 from fmi_mx.claims import textures as claim_textures
@@ -423,9 +425,36 @@ def test_claim_4_is_undecided_where_too_few_filters_are_textures(ours, random, h
     """Of the first that are textures all pictures hold or fail; of two silent ones of each other filter nothing follows."""
     without = [np.repeat(np.arange(16) >= count, 4).reshape(16, 2, 2) for count in (ours, random)]
     for points, expected in ((textures(10), holding), (textures(1, 100), failing)):
-        row, _ = claim_textures.dependence_rows("relu1_2", (points, textures(2, 50, 50, seed=1)), without, SETTINGS)
+        kept = list(map(points_of_textures, (points, textures(2, 50, 50, seed=1)), without))
+        row, _ = claim_textures.dependence_rows("relu1_2", kept, without, SETTINGS)
         assert (row.verdict, row.because) == expected
         assert row.beside == {"filters of 16 of which every picture is a texture": ours}
+
+
+def test_pictures_that_are_no_texture_are_in_neither_the_shares_nor_the_components():
+    """Of five filters the last is black in one picture through the network, and the first two through random weights."""
+    draw = generator().integers
+
+    def pictures():
+        return [[[draw(0, 50 + 40 * l, (24, 32, 3), np.uint8) for _ in (0, 1)] for _ in (0, 1)] for l in range(5)]
+
+    inversions, black = [{"relu1_2": pictures()} for _ in (0, 1)], [np.zeros((5, 2, 2), bool) for _ in (0, 1)]
+    for one, lost, places in zip(inversions, black, ([4], [0, 1])):
+        for place in places:
+            one["relu1_2"][place][1][0] = np.zeros((24, 32, 3), np.uint8)
+            lost[place, 1, 0] = True
+    settings = load_settings(CLAIMS, {"layers": ["relu1_2", "relu3_2"], "filters": "0-4", "resamples": 100})
+    settings = replace(settings, layers=("relu1_2",))
+    given = SimpleNamespace(inversions=claims_runs.Both(*inversions), textureless=[{"relu1_2": lost} for lost in black],
+                            transfer=SimpleNamespace(denoise=0))  # fmt: skip
+    rows, components, _ = claims_assess._textures(settings, given, bootstrap(), generator())
+    expected = [variance_components(np.delete(points_of(one["relu1_2"], lost), places, axis=0))
+                for one, lost, places in zip(inversions, black, ([4], [0, 1]))]  # fmt: skip
+    assert components == {"trained": {"relu1_2": expected[0]}, "random weights": {"relu1_2": expected[1]}}
+    shares = [max(one["image"], 0) / (max(one["image"], 0) + one["filter"]) for one in expected]
+    alone = next(row for row in rows if row.measure == "share of image in the variance")
+    assert (alone.measured.value, alone.controls["random weights"]) == pytest.approx(tuple(shares))
+    assert list(alone.beside.values()) == [4]
 
 
 def test_where_filters_do_not_differ_all_is_the_images():

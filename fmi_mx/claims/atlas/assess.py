@@ -11,7 +11,7 @@ import numpy as np
 from ...files import whole
 from ...machine.aliases import AnyPath
 from ...measure.intervals import Bootstrap
-from ...network.vgg19 import LAYERS
+from ...network.vgg19 import LAYERS, is_relu
 from ..report import plain
 from ..trends import trend_row
 from ..verdicts import RANDOM, Row
@@ -23,7 +23,7 @@ from .rows import NOISE, found_row
 from .settings import Settings
 from .textures import closeness
 
-RELUS = [layer for layer, (kind, _, _) in LAYERS.items() if kind == "relu"]
+RELUS = list(filter(is_relu, LAYERS))
 FILES = "atlas_claims.json", "atlas_claims.md", "atlas_claims.png", "atlas_least.png"  # the last of two images only
 
 
