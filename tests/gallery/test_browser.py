@@ -38,6 +38,11 @@ class Page:
 
         return WebDriverWait(self.driver, WAIT, 0.02).until(lambda _: self.run(script, *arguments), script)
 
+    def scroll(self, down):
+        """Waits until the page has been told, which is a frame later than it has scrolled."""
+        script = "addEventListener('scroll', () => arguments[1](), { once: true }); scrollTo(0, arguments[0])"
+        self.driver.execute_async_script(script, down)
+
     def heading(self, text):
         """Waits for a page with this heading, and whatever stands on it."""
         self.wait("document.querySelector('main > section:not([hidden]) h1')?.textContent === arguments[0]", text)
@@ -254,7 +259,7 @@ def test_keys_alone_lead_in_and_back_to_where_one_was(page, filters):
 def test_a_page_that_is_loaded_again_stays_where_it_was(page, filters):
     page.visit(filters, "relu3_1", width=360, height=400)
     page.heading("relu3_1")
-    page.run("window.scrollTo(0, 300)")
+    page.scroll(300)
     page.wait("window.scrollY === 300")
     page.driver.refresh()
     page.heading("relu3_1")
